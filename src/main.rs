@@ -1,0 +1,3 @@
+//! The binary: parse the arguments, run, exit.
+
+fn main() {}
