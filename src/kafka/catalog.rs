@@ -9,6 +9,7 @@ use super::error::{Error, Remedy, Written};
 use super::ffi;
 use super::settings::Settings;
 use crate::record::TopicName;
+use rdkafka::metadata::MetadataTopic;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,6 +17,9 @@ use tokio::sync::Semaphore;
 
 /// How long a failure is answered from memory.
 const FAILURE_AGE: Duration = Duration::from_secs(1);
+
+/// How often a topic just made is looked for.
+const PROPAGATION_STEP: Duration = Duration::from_millis(20);
 
 /// Names remembered before old ones are forgotten: callers choose names, so the memory for them is bounded.
 const MAX_NAMES: usize = 10_000;
@@ -92,6 +96,25 @@ pub struct Watermarks {
     pub last_stable: Vec<i64>,
     /// One past the last record written.
     pub high: Vec<i64>,
+}
+
+/// A topic in a list of all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: TopicName,
+    /// How many partitions it has.
+    pub partitions: usize,
+    /// How many replicas its first partition has.
+    pub replication_factor: usize,
+}
+
+impl Listed {
+    fn from_metadata(topic: &MetadataTopic) -> Option<Self> {
+        let replicas = topic.partitions().first().map_or(0, |partition| partition.replicas().len());
+        let name = TopicName::parse(topic.name()).ok()?;
+        Some(Self { name, partitions: topic.partitions().len(), replication_factor: replicas })
+    }
 }
 
 /// What is known of the cluster.
@@ -178,29 +201,35 @@ impl Catalog {
         self.topics().remove(name);
     }
 
-    /// Asks for several topics at once, past the memory; those that vanished meanwhile are left out.
+    /// Waits until a topic that was just made is seen.
     ///
     /// # Errors
-    /// What kept Kafka from answering.
-    pub async fn describe(&self, names: Vec<TopicName>) -> Result<Vec<Topic>, Error> {
-        let timeout = self.shared.request_timeout;
-        let described = self.call(move |client| ffi::describe_topics(client, &names, timeout)).await?;
-        Ok(described.into_iter().filter_map(|(_, topic)| topic.ok()).collect())
+    /// As for [`Catalog::topic`], after the time-out of a request.
+    pub async fn await_topic(&self, name: &TopicName) -> Result<Arc<Topic>, Error> {
+        let deadline = Instant::now() + self.shared.request_timeout;
+        loop {
+            self.forget(name);
+            match self.topic(name).await {
+                Err(Error::TopicNotFound(_)) if Instant::now() < deadline => {
+                    tokio::time::sleep(PROPAGATION_STEP).await;
+                }
+                answer => return answer,
+            }
+        }
     }
 
-    /// Every topic's name, in order.
+    /// Every topic, by name.
     ///
     /// # Errors
     /// What kept Kafka from answering.
-    pub async fn names(&self) -> Result<Vec<TopicName>, Error> {
+    pub async fn list(&self) -> Result<Vec<Listed>, Error> {
         let timeout = self.shared.request_timeout;
         let metadata = self
             .call(move |client| client.inner().fetch_metadata(None, timeout).map_err(Error::from_client))
             .await?;
-        let mut names: Vec<_> =
-            metadata.topics().iter().filter_map(|topic| TopicName::parse(topic.name()).ok()).collect();
-        names.sort();
-        Ok(names)
+        let mut topics: Vec<_> = metadata.topics().iter().filter_map(Listed::from_metadata).collect();
+        topics.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(topics)
     }
 
     /// Where the topic's logs begin and end now.

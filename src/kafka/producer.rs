@@ -91,11 +91,7 @@ impl Producer {
 
     /// Enqueues a record; `report` hears what becomes of it, also when it is refused here.
     pub fn send(&self, record: &Outgoing, acks: Acks, report: Report) {
-        let lane = match acks {
-            Acks::All => &self.all,
-            Acks::Leader => &self.leader,
-            Acks::None => &self.none,
-        };
+        let lane = self.lane(acks);
         let native = match lane.native(&self.settings) {
             Ok(native) => native,
             Err(error) => return report(Err(error)),
@@ -106,6 +102,30 @@ impl Producer {
         }
         if native.client().fatal_error().is_some() {
             lane.retire(&native);
+        }
+    }
+
+    /// Makes the producer of these acks ask the brokers anew for a topic's partitions: librdkafka remembers for minutes
+    /// that a topic was missing.
+    ///
+    /// # Errors
+    /// What kept Kafka from answering.
+    pub async fn learn(&self, topic: &TopicName, acks: Acks) -> Result<(), Error> {
+        let native = self.lane(acks).native(&self.settings)?;
+        let (topic, timeout) = (topic.clone(), self.settings.request_timeout());
+        let asked = tokio::task::spawn_blocking(move || {
+            native.client().fetch_metadata(Some(topic.as_str()), timeout).map(drop).map_err(Error::from_client)
+        });
+        asked.await.unwrap_or_else(|error| {
+            Err(Error::Unavailable { reason: error.to_string(), written: Written::No })
+        })
+    }
+
+    fn lane(&self, acks: Acks) -> &Lane {
+        match acks {
+            Acks::All => &self.all,
+            Acks::Leader => &self.leader,
+            Acks::None => &self.none,
         }
     }
 

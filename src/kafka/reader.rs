@@ -53,7 +53,8 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Starts reading `topic` at `positions` (partition, next offset).
+    /// Starts reading `topic` at `positions` (partition, next offset). `held` is dropped when the reader's last
+    /// connection is closed, which is some time after the reader itself was dropped.
     ///
     /// # Errors
     /// When no thread can be had. What keeps Kafka from answering is told by events, for every partition.
@@ -61,11 +62,15 @@ impl Reader {
         settings: &Settings,
         topic: &TopicName,
         positions: Vec<(i32, i64)>,
+        held: impl Send + 'static,
     ) -> std::io::Result<Self> {
         let (sender, events) = mpsc::channel(BATCHES);
         let bell = Arc::new(Bell::new(positions.len()));
         let task = Task { settings: settings.clone(), topic: topic.clone(), positions, bell: bell.clone() };
-        std::thread::Builder::new().name("kafka-reader".into()).spawn(move || task.run(&sender))?;
+        std::thread::Builder::new().name("kafka-reader".into()).spawn(move || {
+            task.run(sender);
+            drop(held);
+        })?;
         Ok(Self { events, bell })
     }
 
@@ -151,9 +156,10 @@ struct Task {
 type Queues = Vec<PartitionQueue<DefaultConsumerContext>>;
 
 impl Task {
-    fn run(self, events: &mpsc::Sender<Vec<Event>>) {
+    /// Ends with the consumer closed.
+    fn run(self, events: mpsc::Sender<Vec<Event>>) {
         match self.assign() {
-            Ok((consumer, queues)) => self.drain(&consumer, &queues, events),
+            Ok((consumer, queues)) => self.drain(&consumer, &queues, &events),
             Err(error) => {
                 let failed = self.positions.iter().map(|(p, _)| Event::Failed(*p, error.clone())).collect();
                 // The holder may be gone already; then nobody wants to know.

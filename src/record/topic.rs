@@ -50,6 +50,26 @@ impl fmt::Display for TopicName {
     }
 }
 
+/// Whether `name` has the form of `pattern`, in which each `*` stands for any characters, or none.
+pub fn matches(pattern: &str, name: &str) -> bool {
+    let Some((prefix, rest)) = pattern.split_once('*') else {
+        return pattern == name;
+    };
+    let Some(mut name) = name.strip_prefix(prefix) else {
+        return false;
+    };
+    let mut parts: Vec<_> = rest.split('*').collect();
+    let suffix = parts.pop().unwrap_or_default();
+    for part in parts {
+        // The first place is the best one: it leaves the most for what follows.
+        match name.find(part) {
+            Some(at) => name = &name[at + part.len()..],
+            None => return false,
+        }
+    }
+    name.ends_with(suffix)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +81,16 @@ mod tests {
         }
         for bad in ["", ".", "..", "a b", "a,b", "sensor-*", "ü", "a/b", "a\0", &"x".repeat(250)] {
             assert!(TopicName::parse(bad).is_err(), "{bad:?} passed");
+        }
+    }
+
+    #[test]
+    fn a_star_stands_for_anything_or_nothing() {
+        for (pattern, name) in [("a", "a"), ("*", "x"), ("s-*", "s-"), ("s-*", "s-1"), ("*.raw", "a.raw"), ("a*b*c", "aXbbYc")] {
+            assert!(matches(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [("a", "ab"), ("s-*", "S-1"), ("*.raw", "raw"), ("ab*ba", "aba"), ("a*b*c", "acb"), ("", "a")] {
+            assert!(!matches(pattern, name), "{pattern} {name}");
         }
     }
 }
