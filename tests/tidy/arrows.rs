@@ -170,7 +170,7 @@ fn to_a_room(room: &Room, source: &Source, path: &[String]) -> Option<String> {
 fn to_a_section(room: &Room, named: &str) -> Option<String> {
     let named = named.to_lowercase();
     let is_own = |section: &&str| named.starts_with(*section);
-    if room.sections.iter().any(|section| is_own(section)) || CONFIG_WORDS.iter().any(is_own) {
+    if room.sections.iter().any(is_own) || CONFIG_WORDS.iter().any(is_own) {
         return None;
     }
     let own = room.sections.join(", ");

@@ -181,7 +181,7 @@ fn segments(tokens: &[TokenTree], start: usize) -> (Vec<String>, usize) {
     (found, at)
 }
 
-fn inline_module<'a>(is_mod: bool, tokens: &'a [TokenTree], at: usize) -> Option<(String, &'a Group)> {
+fn inline_module(is_mod: bool, tokens: &[TokenTree], at: usize) -> Option<(String, &Group)> {
     match (is_mod, tokens.get(at + 1), tokens.get(at + 2)) {
         (true, Some(TokenTree::Ident(name)), Some(TokenTree::Group(body))) => Some((name.to_string(), body)),
         _ => None,
