@@ -16,8 +16,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-pub use tower_http::request_id::{PropagateRequestIdLayer as PropagateId, SetRequestIdLayer as SetId};
 use tower_http::request_id::{MakeRequestId, RequestId};
+pub use tower_http::request_id::{PropagateRequestIdLayer as PropagateId, SetRequestIdLayer as SetId};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

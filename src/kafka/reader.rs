@@ -183,9 +183,10 @@ impl Task {
         consumer.assign(&list).map_err(Error::from_client)?;
         let mut queues = Vec::with_capacity(self.positions.len());
         for (index, (partition, _)) in self.positions.iter().enumerate() {
-            let mut queue = consumer
-                .split_partition_queue(self.topic.as_str(), *partition)
-                .ok_or_else(|| Error::Unavailable { reason: "no partition queue".into(), written: Written::No })?;
+            let mut queue =
+                consumer.split_partition_queue(self.topic.as_str(), *partition).ok_or_else(|| {
+                    Error::Unavailable { reason: "no partition queue".into(), written: Written::No }
+                })?;
             let bell = self.bell.clone();
             queue.set_nonempty_callback(move || bell.ring(index));
             queues.push(queue);
@@ -252,8 +253,8 @@ impl Batch {
         match (polled, partition) {
             (Ok(message), _) => {
                 let record = record(topic, &message);
-                self.bytes += record.key.as_ref().map_or(0, Bytes::len)
-                    + record.value.as_ref().map_or(0, Bytes::len);
+                self.bytes +=
+                    record.key.as_ref().map_or(0, Bytes::len) + record.value.as_ref().map_or(0, Bytes::len);
                 self.events.push(Event::Record(record));
             }
             (Err(KafkaError::PartitionEOF(partition)), _) => self.events.push(Event::End(partition)),
