@@ -168,11 +168,8 @@ pub async fn dev(mut config: Config, broker_only: bool) -> Result<(), Error> {
 
 fn start_broker(config: &Config) -> Result<Broker, Error> {
     let (listen, topic_bytes) = (config.dev.kafka_listen, config.dev.topic_bytes);
-    Broker::start(BrokerSettings { listen, topic_bytes, ..BrokerSettings::default() }).map_err(|source| Error::Listen {
-        address: listen,
-        setting: "dev.kafka_listen",
-        flag: "--kafka-listen",
-        source,
+    Broker::start(BrokerSettings { listen, topic_bytes, ..BrokerSettings::default() }).map_err(|source| {
+        Error::Listen { address: listen, setting: "dev.kafka_listen", flag: "--kafka-listen", source }
     })
 }
 

@@ -58,7 +58,8 @@ pub enum CursorError {
 impl TopicMark {
     /// The mark of a topic: `cluster` is the cluster's id, `id` the topic's (`None` where the cluster has none).
     pub fn new(cluster: &str, name: &TopicName, id: Option<[u8; 16]>) -> Self {
-        let hash = Sha256::new().chain_update(cluster).chain_update([0]).chain_update(name.as_str()).finalize();
+        let hash =
+            Sha256::new().chain_update(cluster).chain_update([0]).chain_update(name.as_str()).finalize();
         let id = match id.map(Sha256::digest) {
             None => [0, 0],
             // Zero says "no ids here", so an id that hashes to it takes its neighbour.
