@@ -1,1 +1,26 @@
-//! To be written.
+//! The Kafka room: the only one that names librdkafka.
+//!
+//! It offers the rest of the house what it needs of a cluster in the house's own words: a [`Catalog`] of topics, a
+//! shared [`Producer`], a [`Reader`] of explicit positions, and [`Admin`] for making and describing topics. Errors leave
+//! it classified by remedy ([`Error`]), never as codes. There are no traits to mock: tests run against a broker.
+
+pub mod admin;
+pub mod catalog;
+pub mod error;
+#[allow(unsafe_code)]
+mod ffi;
+pub mod producer;
+pub mod reader;
+pub mod settings;
+
+pub use admin::Admin;
+pub use catalog::{Catalog, Topic};
+pub use error::Error;
+pub use producer::Producer;
+pub use reader::Reader;
+pub use settings::Settings;
+
+/// The partition, of `partitions` in all, that Java's default partitioner gives a key (murmur2).
+pub fn partition_for(key: &[u8], partitions: i32) -> i32 {
+    ffi::murmur2_partition(key, partitions)
+}

@@ -1,5 +1,90 @@
-//! The vocabulary of records: pure values and their text forms.
+//! The pure vocabulary of the gateway: what a record is, how topics are named, where a reader stands.
 //!
-//! Nothing here does I/O, waits, or knows a client of Kafka, so that every room may use it.
+//! Nothing here knows of HTTP, of Kafka's client library, or of time passing, so every type can be tested by a
+//! table and used in every room. Parsing lives beside the type that keeps the invariant.
 
+pub mod cursor;
 pub mod duration;
+pub mod json;
+pub mod start;
+pub mod time;
+pub mod topic;
+
+use bytes::Bytes;
+use std::sync::Arc;
+
+pub use cursor::Cursor;
+pub use start::Start;
+pub use topic::TopicName;
+
+/// A record header: a name and a value that may be null. Kafka keeps order and repeats.
+pub type Header = (Arc<str>, Option<Bytes>);
+
+/// One record as it was read from Kafka.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The topic it was read from.
+    pub topic: TopicName,
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset in the partition.
+    pub offset: i64,
+    /// Epoch milliseconds, as the topic's `message.timestamp.type` made them; `None` in logs older than Kafka 0.10.
+    pub timestamp: Option<i64>,
+    /// The key; `None` is Kafka's null, which is not the empty key.
+    pub key: Option<Bytes>,
+    /// The value; `None` is a tombstone.
+    pub value: Option<Bytes>,
+    /// Headers in the order they were written.
+    pub headers: Vec<Header>,
+}
+
+/// How many replicas must hold a record before a produce is answered (Kafka's `acks`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Acks {
+    /// All in-sync replicas.
+    #[default]
+    All,
+    /// The partition's leader alone.
+    Leader,
+    /// Nobody: the record is sent and nothing is heard of it.
+    None,
+}
+
+impl Acks {
+    /// The word used in queries and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Acks::All => "all",
+            Acks::Leader => "leader",
+            Acks::None => "none",
+        }
+    }
+}
+
+/// Why a reader could not go on exactly where its cursor stood.
+///
+/// Ordered by which of several losses is named first: the least is the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Loss {
+    /// The cursor belongs to another cluster, or to none of the topics asked for.
+    Foreign,
+    /// A topic of the same name has another id: it was deleted and made anew.
+    Recreated,
+    /// The position lies beyond the end: the log was cut back.
+    Truncated,
+    /// Retention removed records that were not yet read.
+    Expired,
+}
+
+impl Loss {
+    /// The word used on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Loss::Foreign => "foreign",
+            Loss::Recreated => "recreated",
+            Loss::Truncated => "truncated",
+            Loss::Expired => "expired",
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! A stream in motion: carries events from a reader to a viewer, keeps a quiet connection alive, and finds its place
+//! anew when the log moved away under it.
+//!
+//! Who may end it: the client (dropping it ends its reader), shutdown (it ends between two frames), and a fault that
+//! no retry can mend (told as [`Item::Fault`], then the end). Kafka being away ends nothing: the stream waits.
+
+use super::opening::Opening;
+use super::viewer::Viewer;
+use super::{Error, Request, Seat, Shared};
+use crate::kafka::error::Remedy;
+use crate::kafka::reader::{Event, Reader};
+use crate::record::{Cursor, Loss};
+use crate::wire::sse;
+use bytes::{Bytes, BytesMut};
+use rand::RngExt;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Frames that are ready at once share a write up to this size.
+const WRITE_BYTES: usize = 64 * 1024;
+
+/// How long to wait before asking again for a place to go on from.
+const REOPEN_WAIT: Duration = Duration::from_secs(1);
+
+/// The same, when a position was refused and the log can be asked at once.
+const REOPEN_PAUSE: Duration = Duration::from_millis(100);
+
+/// A part of a stream.
+#[derive(Debug)]
+pub enum Item {
+    /// Whole frames.
+    Frames(Bytes),
+    /// It cannot go on; nothing follows.
+    Fault(Error),
+}
+
+/// An open stream. Dropping it ends its reader.
+pub struct Stream {
+    shared: Arc<Shared>,
+    request: Request,
+    viewer: Viewer,
+    start: Cursor,
+    loss: Option<Loss>,
+    /// What is to be written before anything is read.
+    head: BytesMut,
+    state: State,
+    /// When silence has lasted too long.
+    silence: Instant,
+}
+
+enum State {
+    /// Reading on.
+    Reading(Reader),
+    /// Stands at its cursor and looks for a place to go on from, not before this time.
+    Lost(Instant),
+    /// Nothing follows.
+    Ended,
+}
+
+impl Stream {
+    pub(super) fn new(shared: Arc<Shared>, request: Request, opening: Opening, seat: Seat) -> Self {
+        let mut viewer = Viewer::new(request.topic.clone(), request.format, &opening);
+        // The comment lets the head of the response leave before anything is known.
+        let mut head = BytesMut::from(sse::HEARTBEAT);
+        viewer.open(&opening, request.heartbeat, retry(), &mut head);
+        let state = read(&shared, &request, &opening, seat);
+        shared.metrics.streams.inc();
+        let silence = Instant::now() + request.heartbeat;
+        Self { start: opening.cursor(), loss: opening.loss, shared, request, viewer, head, state, silence }
+    }
+
+    /// The cursor the stream really began at.
+    pub fn start(&self) -> &Cursor {
+        &self.start
+    }
+
+    /// What was lost before the stream began.
+    pub fn loss(&self) -> Option<Loss> {
+        self.loss
+    }
+
+    /// The next part, as soon as there is one; `None` when the stream has ended. Always ends between two frames.
+    pub async fn next(&mut self) -> Option<Item> {
+        let shutdown = self.shared.shutdown.clone();
+        loop {
+            if !self.head.is_empty() {
+                return self.frames();
+            }
+            let silence = tokio::time::sleep_until(self.silence);
+            let step = match &mut self.state {
+                State::Ended => return None,
+                State::Reading(reader) => tokio::select! {
+                    biased;
+                    () = shutdown.cancelled() => Step::End,
+                    events = reader.next() => events.map_or(Step::Lost, Step::Events),
+                    () = silence => Step::Heartbeat,
+                },
+                State::Lost(until) => tokio::select! {
+                    biased;
+                    () = shutdown.cancelled() => Step::End,
+                    () = silence => Step::Heartbeat,
+                    () = tokio::time::sleep_until(*until) => Step::Reopen,
+                },
+            };
+            match step {
+                Step::End => self.state = State::Ended,
+                Step::Heartbeat => self.head.extend_from_slice(sse::HEARTBEAT),
+                Step::Events(events) => self.take(events),
+                Step::Lost => self.state = State::Lost(Instant::now() + REOPEN_WAIT),
+                Step::Reopen => {
+                    if let Err(error) = self.reopen().await {
+                        self.state = State::Ended;
+                        return Some(Item::Fault(error));
+                    }
+                }
+            }
+        }
+    }
+
+    fn frames(&mut self) -> Option<Item> {
+        self.silence = Instant::now() + self.request.heartbeat;
+        Some(Item::Frames(self.head.split().freeze()))
+    }
+
+    /// Writes what a reader saw, and what else it has ready, as frames.
+    fn take(&mut self, events: Vec<Event>) {
+        let mut batch = Some(events);
+        while let Some(events) = batch.take() {
+            for event in events {
+                match event {
+                    Event::Record(record) => {
+                        if self.viewer.record(&record, &mut self.head) {
+                            self.shared.metrics.streamed.inc();
+                        }
+                    }
+                    Event::End(partition) => self.viewer.reached_end(partition, &mut self.head),
+                    Event::Failed(partition, error) => {
+                        tracing::info!(topic = %self.request.topic, partition, %error, "looking for a place to go on from");
+                        self.state = State::Lost(Instant::now() + REOPEN_PAUSE);
+                        return;
+                    }
+                }
+            }
+            if self.head.len() < WRITE_BYTES
+                && let State::Reading(reader) = &mut self.state
+            {
+                batch = reader.try_next();
+            }
+        }
+    }
+
+    /// Finds where to go on, as if the client had come back with its cursor.
+    ///
+    /// # Errors
+    /// What no waiting mends.
+    async fn reopen(&mut self) -> Result<(), Error> {
+        let opening =
+            self.shared.opening(&self.request.topic, &self.request.from, Some(self.viewer.cursor())).await;
+        let found = match opening {
+            Ok(opening) => self.shared.seat().await.map(|seat| (opening, seat)),
+            Err(error) => Err(error.into()),
+        };
+        match found {
+            Ok((opening, seat)) => {
+                self.viewer.reopen(&opening, &mut self.head);
+                self.state = read(&self.shared, &self.request, &opening, seat);
+                Ok(())
+            }
+            Err(Error::Kafka(error)) if error.remedy() == Remedy::Caller => Err(error.into()),
+            Err(error) => {
+                tracing::debug!(topic = %self.request.topic, %error, "a stream waits");
+                self.state = State::Lost(Instant::now() + REOPEN_WAIT);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.shared.metrics.streams.dec();
+    }
+}
+
+enum Step {
+    End,
+    Heartbeat,
+    Events(Vec<Event>),
+    Lost,
+    Reopen,
+}
+
+fn read(shared: &Shared, request: &Request, opening: &Opening, seat: Seat) -> State {
+    match Reader::start(&shared.settings, &request.topic, opening.reads(), seat) {
+        Ok(reader) => State::Reading(reader),
+        Err(error) => {
+            tracing::warn!(%error, "no thread for a reader");
+            State::Lost(Instant::now() + REOPEN_WAIT)
+        }
+    }
+}
+
+/// Jittered, so that clients cut off together do not come back together.
+fn retry() -> Duration {
+    Duration::from_millis(rand::rng().random_range(2000..3000))
+}

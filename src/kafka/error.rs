@@ -1,0 +1,157 @@
+//! What can go wrong with Kafka, classified by what helps: retry, tell the caller, or call the operator.
+//!
+//! Broker codes and librdkafka's own codes are folded into a few meanings here, once; no other room sees a code.
+
+use crate::record::TopicName;
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode as Code;
+
+/// A failed dealing with Kafka.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The cluster has no such topic.
+    #[error("topic `{0}` does not exist")]
+    TopicNotFound(TopicName),
+    /// The topic has no such partition.
+    #[error("topic `{topic}` has {partitions} partitions, numbered from 0")]
+    PartitionOutOfRange {
+        /// The topic asked for.
+        topic: TopicName,
+        /// How many partitions it has.
+        partitions: usize,
+    },
+    /// The broker takes no record of that size.
+    #[error("the broker takes no record of this size")]
+    RecordTooLarge,
+    /// Kafka's own rules forbid it (ACLs).
+    #[error("Kafka forbids it: {0}")]
+    Forbidden(String),
+    /// The cluster refuses the request as it stands.
+    #[error("Kafka refuses it: {0}")]
+    Refused(String),
+    /// A topic of that name exists.
+    #[error("a topic of that name exists")]
+    TopicExists,
+    /// The position lies outside the log.
+    #[error("the offset is outside the log")]
+    OffsetOutOfRange,
+    /// Our own queue is full: too much is under way.
+    #[error("the produce queue is full")]
+    QueueFull,
+    /// No broker, no leader, or too few replicas just now.
+    #[error("Kafka is unavailable: {reason}")]
+    Unavailable {
+        /// What librdkafka or the broker said.
+        reason: String,
+        /// Whether the record may have been written all the same.
+        written: Written,
+    },
+    /// It took longer than allowed.
+    #[error("Kafka did not confirm in time")]
+    TimedOut {
+        /// Whether the record may have been written all the same.
+        written: Written,
+    },
+    /// Credentials, certificates or settings are wrong: only an operator can mend it.
+    #[error("Kafka cannot be used as configured: {0}")]
+    Misconfigured(String),
+}
+
+/// What is known of a record whose delivery failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// It was not written, so sending it again repeats nothing.
+    No,
+    /// It may have been written.
+    Unknown,
+}
+
+impl Written {
+    /// The word used on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Written::No => "no",
+            Written::Unknown => "unknown",
+        }
+    }
+}
+
+/// Who can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// The same again, later.
+    Retry,
+    /// The caller asked for something that cannot be.
+    Caller,
+    /// An operator.
+    Operator,
+}
+
+impl Error {
+    /// Who can help.
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Error::QueueFull | Error::Unavailable { .. } | Error::TimedOut { .. } => Remedy::Retry,
+            Error::Misconfigured(_) => Remedy::Operator,
+            _ => Remedy::Caller,
+        }
+    }
+
+    /// Folds a code met while dealing with `topic`; `written` is what is known of the record, if one was sent.
+    pub(super) fn from_code(code: Code, topic: Option<&TopicName>, written: Written) -> Self {
+        use Code::*;
+        match (code, topic) {
+            (UnknownTopic | UnknownTopicOrPartition | UnknownTopicId, Some(topic)) => {
+                Error::TopicNotFound(topic.clone())
+            }
+            (UnknownPartition, Some(topic)) => {
+                Error::PartitionOutOfRange { topic: topic.clone(), partitions: 0 }
+            }
+            (MessageSizeTooLarge | InvalidMessageSize | MessageBatchTooLarge, _) => Error::RecordTooLarge,
+            (TopicAlreadyExists, _) => Error::TopicExists,
+            (OffsetOutOfRange | AutoOffsetReset, _) => Error::OffsetOutOfRange,
+            (QueueFull, _) => Error::QueueFull,
+            (
+                TopicAuthorizationFailed
+                | GroupAuthorizationFailed
+                | ClusterAuthorizationFailed
+                | TransactionalIdAuthorizationFailed,
+                _,
+            ) => Error::Forbidden(code.to_string()),
+            (
+                InvalidTopic | InvalidPartitions | InvalidReplicationFactor | InvalidReplicaAssignment
+                | InvalidConfig | InvalidRequest | PolicyViolation | InvalidTimestamp | InvalidRecord
+                | InvalidRequiredAcks | InvalidArgument,
+                _,
+            ) => Error::Refused(code.to_string()),
+            (
+                Authentication
+                | SaslAuthenticationFailed
+                | UnsupportedSASLMechanism
+                | IllegalSASLState
+                | SSL
+                | UnsupportedVersion
+                | UnsupportedFeature
+                | UnsupportedCompressionType
+                | SecurityDisabled,
+                _,
+            ) => Error::Misconfigured(code.to_string()),
+            (MessageTimedOut | RequestTimedOut | OperationTimedOut | TimedOutQueue, _) => {
+                Error::TimedOut { written }
+            }
+            _ => Error::Unavailable { reason: code.to_string(), written },
+        }
+    }
+
+    /// Folds an error of the client library that concerns no record.
+    pub(super) fn from_client(error: KafkaError) -> Self {
+        match (error.rdkafka_error_code(), error) {
+            (Some(code), _) => Self::from_code(code, None, Written::No),
+            (None, KafkaError::ClientConfig(_, reason, key, _)) => {
+                Error::Misconfigured(format!("{key}: {reason}"))
+            }
+            (None, KafkaError::ClientCreation(reason)) => Error::Misconfigured(reason),
+            (None, other) => Error::Unavailable { reason: other.to_string(), written: Written::No },
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The shared producer.
+//!
+//! One idempotent producer serves every request that waits for all replicas; the weaker acks have a producer each,
+//! made when first asked for, so that they cost nothing to those who do not use them. No order holds between the
+//! three. What happens to a record is told to a callback exactly once, whoever still listens, because a record that
+//! was enqueued goes on when its request is gone.
+
+use super::error::{Error, Written};
+use super::ffi;
+use super::settings::Settings;
+use crate::record::{Acks, Header, TopicName};
+use arc_swap::ArcSwapOption;
+use bytes::Bytes;
+use rdkafka::ClientContext;
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::error::KafkaError;
+use rdkafka::message::{Header as NativeHeader, Message, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// A record on its way to Kafka.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Where it goes.
+    pub topic: TopicName,
+    /// The partition; `None` lets the partitioner choose among those that have a leader.
+    pub partition: Option<i32>,
+    /// The key; `None` is null.
+    pub key: Option<Bytes>,
+    /// The value; `None` is a tombstone.
+    pub value: Option<Bytes>,
+    /// Headers in order; a name holds no NUL byte.
+    pub headers: Vec<Header>,
+    /// Epoch milliseconds, from 1 on; `None` is now.
+    pub timestamp: Option<i64>,
+}
+
+impl Outgoing {
+    /// The bytes that count against a limit: key, value, header names and values.
+    pub fn bytes(&self) -> usize {
+        let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + length(value)).sum();
+        length(&self.key) + length(&self.value) + headers
+    }
+}
+
+/// Where a record was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The partition.
+    pub partition: i32,
+    /// The offset; `None` when no replica was asked to confirm.
+    pub offset: Option<i64>,
+    /// Epoch milliseconds as the log has them, where they are known.
+    pub timestamp: Option<i64>,
+}
+
+/// Told once what became of a record. Runs on the client library's thread: it must not block.
+pub type Report = Box<dyn FnOnce(Result<Receipt, Error>) + Send + Sync>;
+
+/// The shared producer.
+pub struct Producer {
+    settings: Settings,
+    all: Lane,
+    leader: Lane,
+    none: Lane,
+}
+
+type Native = ThreadedProducer<Context>;
+
+/// The producer of one kind of acks. It is made on first use, and made anew when librdkafka declares it dead.
+struct Lane {
+    acks: Acks,
+    native: ArcSwapOption<Native>,
+    making: Mutex<()>,
+}
+
+impl Producer {
+    /// Makes the idempotent producer; the others wait until they are asked for.
+    ///
+    /// # Errors
+    /// When librdkafka refuses the settings.
+    pub fn new(settings: Settings) -> Result<Self, Error> {
+        let lane = |acks| Lane { acks, native: ArcSwapOption::empty(), making: Mutex::new(()) };
+        let producer =
+            Self { all: lane(Acks::All), leader: lane(Acks::Leader), none: lane(Acks::None), settings };
+        producer.all.native(&producer.settings)?;
+        Ok(producer)
+    }
+
+    /// Enqueues a record; `report` hears what becomes of it, also when it is refused here.
+    pub fn send(&self, record: &Outgoing, acks: Acks, report: Report) {
+        let lane = self.lane(acks);
+        let native = match lane.native(&self.settings) {
+            Ok(native) => native,
+            Err(error) => return report(Err(error)),
+        };
+        // A record is enqueued at most once: only a refusal here hands the report back.
+        if let Err((error, report)) = enqueue(&native, record, report) {
+            report(Err(refusal(&error, &record.topic)));
+        }
+        if native.client().fatal_error().is_some() {
+            lane.retire(&native);
+        }
+    }
+
+    /// Makes the producer of these acks ask the brokers anew for a topic's partitions: librdkafka remembers for minutes
+    /// that a topic was missing.
+    ///
+    /// # Errors
+    /// What kept Kafka from answering.
+    pub async fn learn(&self, topic: &TopicName, acks: Acks) -> Result<(), Error> {
+        let native = self.lane(acks).native(&self.settings)?;
+        let (topic, timeout) = (topic.clone(), self.settings.request_timeout());
+        let asked = tokio::task::spawn_blocking(move || {
+            native.client().fetch_metadata(Some(topic.as_str()), timeout).map(drop).map_err(Error::from_client)
+        });
+        asked.await.unwrap_or_else(|error| {
+            Err(Error::Unavailable { reason: error.to_string(), written: Written::No })
+        })
+    }
+
+    fn lane(&self, acks: Acks) -> &Lane {
+        match acks {
+            Acks::All => &self.all,
+            Acks::Leader => &self.leader,
+            Acks::None => &self.none,
+        }
+    }
+
+    /// Waits until everything enqueued was reported, for at most `deadline`. Blocks.
+    pub fn flush(&self, deadline: Duration) {
+        for lane in [&self.all, &self.leader, &self.none] {
+            if let Some(native) = lane.native.load_full()
+                && let Err(error) = native.flush(deadline)
+            {
+                tracing::warn!(acks = lane.acks.as_str(), %error, "records were still unconfirmed at the deadline");
+            }
+        }
+    }
+}
+
+impl Lane {
+    fn native(&self, settings: &Settings) -> Result<Arc<Native>, Error> {
+        if let Some(native) = self.native.load_full() {
+            return Ok(native);
+        }
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(native) = self.native.load_full() {
+            return Ok(native);
+        }
+        let native = Native::from_config_and_context(&settings.producer(self.acks), Context)
+            .map(Arc::new)
+            .map_err(Error::from_client)?;
+        self.native.store(Some(native.clone()));
+        Ok(native)
+    }
+
+    /// Takes a producer out of use that librdkafka has declared dead; the next record makes a new one.
+    fn retire(&self, dead: &Arc<Native>) {
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.native.load().as_ref().is_some_and(|current| Arc::ptr_eq(current, dead)) {
+            tracing::error!(acks = self.acks.as_str(), error = ?dead.client().fatal_error(), "producer renewed");
+            self.native.store(None);
+        }
+    }
+}
+
+fn enqueue(native: &Native, record: &Outgoing, report: Report) -> Result<(), (KafkaError, Report)> {
+    let mut outgoing: BaseRecord<'_, [u8], [u8], Box<Report>> =
+        BaseRecord::with_opaque_to(record.topic.as_str(), Box::new(report));
+    outgoing.partition = record.partition;
+    outgoing.key = record.key.as_deref();
+    outgoing.payload = record.value.as_deref();
+    outgoing.timestamp = record.timestamp;
+    if !record.headers.is_empty() {
+        let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
+        for (key, value) in &record.headers {
+            headers = headers.insert(NativeHeader { key, value: value.as_deref() });
+        }
+        outgoing.headers = Some(headers);
+    }
+    native.send(outgoing).map_err(|(error, refused)| (error, *refused.delivery_opaque))
+}
+
+fn refusal(error: &KafkaError, topic: &TopicName) -> Error {
+    match error.rdkafka_error_code() {
+        Some(code) => Error::from_code(code, Some(topic), Written::No),
+        None => Error::Unavailable { reason: error.to_string(), written: Written::No },
+    }
+}
+
+struct Context;
+
+impl ClientContext for Context {}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = Box<Report>;
+
+    fn delivery(&self, delivery: &DeliveryResult<'_>, report: Box<Report>) {
+        report(match delivery {
+            Ok(message) => Ok(Receipt {
+                partition: message.partition(),
+                // Without acks librdkafka reports "no offset" as a negative number.
+                offset: Some(message.offset()).filter(|offset| *offset >= 0),
+                timestamp: message.timestamp().to_millis(),
+            }),
+            Err((error, message)) => {
+                let written = ffi::written(message);
+                match (error.rdkafka_error_code(), TopicName::parse(message.topic())) {
+                    (Some(code), Ok(topic)) => Err(Error::from_code(code, Some(&topic), written)),
+                    _ => Err(Error::Unavailable { reason: error.to_string(), written }),
+                }
+            }
+        });
+    }
+}

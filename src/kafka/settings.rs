@@ -1,0 +1,106 @@
+//! From the configuration to librdkafka's properties, one recipe for each kind of client.
+//!
+//! Ours come last, so a property passed through cannot undo a promise (`config` has refused those by name before).
+
+use super::error::Error;
+use crate::config;
+use crate::record::Acks;
+use rdkafka::ClientConfig;
+use std::time::Duration;
+
+/// What every client of the cluster is made from.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    kafka: config::Kafka,
+    produce: config::Produce,
+    streams: config::Streams,
+}
+
+impl Settings {
+    /// Gathers the sections that concern Kafka clients.
+    pub fn new(kafka: config::Kafka, produce: config::Produce, streams: config::Streams) -> Self {
+        Self { kafka, produce, streams }
+    }
+
+    /// Lets librdkafka check every property without connecting.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] with the property and librdkafka's reason.
+    pub fn check(&self) -> Result<(), Error> {
+        for recipe in [self.producer(Acks::All), self.admin(), self.reader()] {
+            recipe.create_native_config().map_err(Error::from_client)?;
+        }
+        Ok(())
+    }
+
+    /// The deadline of a metadata or admin call.
+    pub fn request_timeout(&self) -> Duration {
+        self.kafka.request_timeout
+    }
+
+    /// How long metadata may be served from the cache.
+    pub fn metadata_max_age(&self) -> Duration {
+        self.kafka.metadata_max_age
+    }
+
+    /// A producer that answers as `acks` says. Only `all` can be idempotent (KIP-98).
+    pub(super) fn producer(&self, acks: Acks) -> ClientConfig {
+        let mut recipe = self.common(&self.kafka.producer);
+        let produce = &self.produce;
+        let (acks, idempotent) = match acks {
+            Acks::All => ("all", "true"),
+            Acks::Leader => ("1", "false"),
+            Acks::None => ("0", "false"),
+        };
+        recipe.set("acks", acks).set("enable.idempotence", idempotent);
+        recipe.set("partitioner", "murmur2_random");
+        recipe.set("delivery.timeout.ms", produce.delivery_timeout.as_millis().to_string());
+        recipe.set("compression.type", produce.compression.as_str());
+        recipe.set("queue.buffering.max.messages", produce.queue_records.to_string());
+        recipe.set("queue.buffering.max.kbytes", produce.queue_bytes.div_ceil(1024).to_string());
+        recipe.set("message.max.bytes", (produce.max_record_bytes + BATCH_OVERHEAD).to_string());
+        self.default_of(&mut recipe, "linger.ms", "0");
+        recipe
+    }
+
+    /// A client for metadata and administration.
+    pub(super) fn admin(&self) -> ClientConfig {
+        self.common(&self.kafka.properties)
+    }
+
+    /// A consumer of assigned positions: commits nothing, decides nothing about lost ones.
+    pub(super) fn reader(&self) -> ClientConfig {
+        let mut recipe = self.common(&self.kafka.consumer);
+        // librdkafka refuses `assign` without a group; none is ever joined and nothing is committed to it.
+        recipe.set("group.id", "sluicegate-reader");
+        recipe.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
+        recipe.set("auto.offset.reset", "error").set("enable.partition.eof", "true");
+        recipe.set("isolation.level", "read_committed");
+        recipe.set("queued.max.messages.kbytes", (self.streams.reader_queue_bytes.div_ceil(1024)).to_string());
+        self.default_of(&mut recipe, "queued.min.messages", "1000");
+        self.default_of(&mut recipe, "fetch.queue.backoff.ms", "10");
+        recipe
+    }
+
+    fn common(&self, role: &config::Properties) -> ClientConfig {
+        let mut recipe = ClientConfig::new();
+        for (name, value) in self.kafka.properties.iter().chain(role.iter()) {
+            recipe.set(name, value);
+        }
+        recipe.set("bootstrap.servers", &self.kafka.bootstrap_servers);
+        recipe.set("client.id", &self.kafka.client_id);
+        // Topics are made on purpose, by the admin client, never by asking for them.
+        recipe.set("allow.auto.create.topics", "false");
+        recipe
+    }
+
+    /// Sets what we prefer but an operator may choose otherwise.
+    fn default_of(&self, recipe: &mut ClientConfig, name: &str, value: &str) {
+        if recipe.get(name).is_none() {
+            recipe.set(name, value);
+        }
+    }
+}
+
+/// Room for what a record batch adds around a record of the largest size taken.
+const BATCH_OVERHEAD: usize = 4096;

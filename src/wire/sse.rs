@@ -1,0 +1,163 @@
+//! Server-sent-event frames (WHATWG HTML, "Server-sent events").
+//!
+//! Our own encoder because ready-made ones split data on LF only, so that a bare CR in a value would start a field
+//! of its own, or refuse such a value altogether. User bytes never become protocol bytes: ids are ASCII by
+//! construction, event names are ours, and data is split on CR, LF and CRLF.
+
+use super::envelope;
+use crate::record::Record;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::BytesMut;
+use std::time::Duration;
+
+/// What stands in `data:` of a record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// The whole record as one JSON object.
+    #[default]
+    Envelope,
+    /// The value alone; a tombstone and a value that is not UTF-8 are named events.
+    Value,
+}
+
+/// A comment without a blank line: keeps a quiet connection alive and is no event to any client.
+pub const HEARTBEAT: &[u8] = b":\n";
+
+/// The fields of a named event.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Event<'a> {
+    /// Its name; never `error`, `open` or `message`, which are EventSource's own.
+    pub name: &'a str,
+    /// The cursor a client hands back to go on from here.
+    pub id: Option<&'a str>,
+    /// How long a client waits before it comes back.
+    pub retry: Option<Duration>,
+    /// JSON on one line.
+    pub data: &'a str,
+}
+
+/// Appends a named event.
+pub fn write_event(event: Event<'_>, out: &mut BytesMut) {
+    field(out, "event: ", event.name);
+    if let Some(retry) = event.retry {
+        field(out, "retry: ", itoa::Buffer::new().format(retry.as_millis()));
+    }
+    if let Some(id) = event.id {
+        field(out, "id: ", id);
+    }
+    data(out, event.data);
+    put(out, "\n");
+}
+
+/// Appends a record, which has no `event:` line so that a page's `onmessage` sees it.
+pub fn write_record(record: &Record, id: &str, format: Format, out: &mut BytesMut) {
+    field(out, "id: ", id);
+    match (format, record.value.as_deref()) {
+        (Format::Envelope, _) => {
+            put(out, "data: ");
+            envelope::write(record, out);
+            put(out, "\n");
+        }
+        (Format::Value, None) => {
+            put(out, "event: tombstone\ndata: {");
+            envelope::write_key(record.key.as_deref(), out);
+            put(out, "}\n");
+        }
+        (Format::Value, Some(value)) => match std::str::from_utf8(value) {
+            Ok(text) => data(out, text),
+            Err(_) => {
+                put(out, "event: binary\n");
+                field(out, "data: ", &STANDARD.encode(value));
+            }
+        },
+    }
+    put(out, "\n");
+}
+
+fn put(out: &mut BytesMut, text: &str) {
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn field(out: &mut BytesMut, name: &str, value: &str) {
+    put(out, name);
+    put(out, value);
+    put(out, "\n");
+}
+
+/// One `data:` line for each line of `text`, so that a client joins them with LF again.
+fn data(out: &mut BytesMut, text: &str) {
+    let mut rest = text;
+    while let Some(at) = rest.find(['\r', '\n']) {
+        data_line(out, &rest[..at]);
+        let broken = if rest[at..].starts_with("\r\n") { 2 } else { 1 };
+        rest = &rest[at + broken..];
+    }
+    data_line(out, rest);
+}
+
+fn data_line(out: &mut BytesMut, line: &str) {
+    // Empty data is `data:` alone: the space after the colon belongs to content.
+    field(out, if line.is_empty() { "data:" } else { "data: " }, line);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::TopicName;
+    use bytes::Bytes;
+
+    fn record(value: Option<&'static [u8]>) -> Record {
+        Record {
+            topic: TopicName::parse("t").expect("a legal name"),
+            partition: 0,
+            offset: 7,
+            timestamp: Some(1),
+            key: Some(Bytes::from_static(b"k")),
+            value: value.map(Bytes::from_static),
+            headers: vec![],
+        }
+    }
+
+    fn frame(value: Option<&'static [u8]>, format: Format) -> String {
+        let mut out = BytesMut::new();
+        write_record(&record(value), "1.AB", format, &mut out);
+        String::from_utf8(out.to_vec()).expect("UTF-8")
+    }
+
+    #[test]
+    fn an_event_has_its_fields_in_order_and_ends_with_a_blank_line() {
+        let mut out = BytesMut::new();
+        let retry = Some(Duration::from_millis(2317));
+        write_event(Event { name: "ready", id: Some("1.AB"), retry, data: "{}" }, &mut out);
+        assert_eq!(&out[..], b"event: ready\nretry: 2317\nid: 1.AB\ndata: {}\n\n");
+    }
+
+    #[test]
+    fn a_record_has_an_id_and_no_event_name() {
+        assert_eq!(
+            frame(Some(b"{}"), Format::Envelope),
+            "id: 1.AB\ndata: {\"topic\":\"t\",\"partition\":0,\"offset\":7,\"timestamp\":1,\"key\":\"k\",\"headers\":[],\"value\":{}}\n\n"
+        );
+    }
+
+    #[test]
+    fn no_line_break_in_a_value_becomes_a_field() {
+        let table: &[(&'static [u8], &str)] = &[
+            (b"a\rid: evil\r\nb\n\nc", "data: a\ndata: id: evil\ndata: b\ndata:\ndata: c\n"),
+            (b"", "data:\n"),
+            (b"\n", "data:\ndata:\n"),
+            (b" x", "data:  x\n"),
+            (b"\r\r\n", "data:\ndata:\ndata:\n"),
+        ];
+        for (value, expected) in table {
+            assert_eq!(frame(Some(value), Format::Value), format!("id: 1.AB\n{expected}\n"), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn tombstones_and_binary_values_are_named_events() {
+        assert_eq!(frame(None, Format::Value), "id: 1.AB\nevent: tombstone\ndata: {\"key\":\"k\"}\n\n");
+        assert_eq!(frame(Some(b"\xff"), Format::Value), "id: 1.AB\nevent: binary\ndata: /w==\n\n");
+    }
+}
