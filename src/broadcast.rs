@@ -40,6 +40,16 @@ pub struct Request {
     pub heartbeat: Duration,
 }
 
+impl Request {
+    /// The cursor that decides where to begin, if one does.
+    pub fn cursor(&self) -> Option<&Cursor> {
+        match &self.from {
+            Start::Cursor(from) => self.cursor.as_ref().or(Some(from)),
+            _ => self.cursor.as_ref(),
+        }
+    }
+}
+
 /// Why a stream did not open, or cannot go on.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
@@ -97,7 +107,7 @@ impl Broadcast {
     /// # Errors
     /// [`Error::Full`], or what Kafka said to the question where the topic begins and ends.
     pub async fn open(&self, request: Request) -> Result<Stream, Error> {
-        let opening = self.shared.opening(&request.topic, &request.from, request.cursor.as_ref()).await?;
+        let opening = self.shared.opening(&request.topic, &request.from, request.cursor()).await?;
         let seat = self.shared.seat().await?;
         Ok(Stream::new(self.shared.clone(), request, opening, seat))
     }

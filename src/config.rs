@@ -1,27 +1,61 @@
-//! The configuration: one struct per section, each in its own file with its defaults.
+//! The configuration: one struct per section in its own file, with its defaults and, beside them, what each key
+//! means and may be.
+//!
+//! Defaults, one TOML file, environment variables and flags are layers that are checked alone and then merged.
+//! [`Config::load`] is a function of its arguments, so that a test needs no process of its own; it binds,
+//! connects and starts nothing. What it lets through is right by every rule that needs no broker. Rooms take
+//! their own section, never the whole.
+//!
+//! Deliberately absent: reloading (a new configuration is a restart), profiles, includes, and any search for a
+//! file that was not named.
 
 mod access;
 mod dev;
+mod environment;
+mod error;
+mod field;
 mod kafka;
+mod layer;
 mod listen;
+mod load;
 mod origin;
 mod produce;
 mod properties;
+mod reference;
+mod refused;
 mod secret;
 mod streams;
+mod table;
 mod telemetry;
 
 pub use access::{Access, Anonymous};
 pub use dev::Dev;
+pub use environment::process_environment;
+pub use error::{ConfigError, Problem};
 pub use kafka::Kafka;
 pub use listen::Listen;
+pub use load::Flags;
 pub use origin::{Origin, OriginError};
-pub use produce::{Compression, Produce};
+pub use produce::{Compression, PARTITION_SHARE, Produce};
 pub use properties::Properties;
+pub use reference::reference;
+pub use refused::is_reserved;
 pub use streams::Streams;
 pub use telemetry::{LogFormat, Telemetry};
 
+use field::Section;
 use serde::{Deserialize, Serialize};
+
+/// The schema: every section, in the order of the struct.
+const SECTIONS: [Section; 7] = [
+    listen::SECTION,
+    kafka::SECTION,
+    produce::SECTION,
+    streams::SECTION,
+    access::SECTION,
+    telemetry::SECTION,
+    dev::SECTION,
+];
 
 /// The whole configuration. Its default is valid: the gateway on loopback, before a broker on loopback.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,4 +75,13 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// The embedded broker.
     pub dev: Dev,
+}
+
+impl Config {
+    /// The configuration as TOML, secrets masked. Loading it gives the same configuration, unless a secret was
+    /// given in the clear.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("tables, texts, flags and integers far below TOML's limit")
+    }
 }

@@ -1,1 +1,19 @@
-//! To be written.
+//! The edge: everything that knows HTTP.
+//!
+//! [`router`] is the table of contents. Handlers extract, authorise, call one core function and wrap what it returns;
+//! [`error`] turns core errors into problems; [`layers`] holds what every request passes through. Core rooms never see
+//! a status code, and no text of theirs reaches a client unless it was written for one.
+
+pub mod error;
+mod extract;
+mod layers;
+mod observe;
+mod ops;
+mod reply;
+pub mod router;
+mod same_site;
+pub mod state;
+mod v1;
+
+pub use router::router;
+pub use state::AppState;

@@ -7,6 +7,8 @@
 
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
+// Tests may unwrap; here an `expect` says why it cannot happen.
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod access;
 pub mod app;

@@ -1,3 +1,7 @@
-//! The binary: parse the arguments, run, exit.
+//! The binary: parse the arguments, run, exit. Everything else is the library's.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sluicegate::cli::run()
+}

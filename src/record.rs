@@ -7,6 +7,7 @@ pub mod cursor;
 pub mod duration;
 pub mod json;
 pub mod start;
+pub mod time;
 pub mod topic;
 
 use bytes::Bytes;

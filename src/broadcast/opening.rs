@@ -44,7 +44,7 @@ pub struct Gap {
 pub struct NoSuchPartition;
 
 impl Opening {
-    /// Resolves a cursor, else `from`, for the topic that `mark` names.
+    /// Resolves a cursor, else `from`, for the topic that `mark` names. A cursor that `from` holds is given as `cursor`.
     ///
     /// # Errors
     /// When explicit offsets name a partition beyond those of `watermarks`.
@@ -66,10 +66,6 @@ impl Opening {
         if let Start::Offsets(starts) = from {
             opening.select(starts)?;
         }
-        let cursor = match from {
-            Start::Cursor(own) => Some(cursor.unwrap_or(own)),
-            _ => cursor,
-        };
         match (cursor.filter(|cursor| !cursor.segments.is_empty()), from) {
             (Some(cursor), _) => opening.follow(cursor, watermarks),
             // An empty cursor says only that nothing was seen: everything is still to come.

@@ -1,7 +1,27 @@
 //! `[dev]`: the embedded broker of `sluicegate dev`.
 
+use super::field::{Field, Rule, Section};
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr};
+
+/// What the keys of `[dev]` mean and may be.
+pub(super) const SECTION: Section = Section {
+    name: "dev",
+    about: "The embedded broker of `sluicegate dev`; `serve` has no use for it.",
+    fields: &[
+        Field {
+            key: "kafka_listen",
+            meaning: "The address of the embedded broker. Port 0 takes any free port.",
+            rule: Rule::Address,
+        },
+        Field {
+            key: "topic_bytes",
+            meaning: "How many bytes of a topic's newest records the embedded broker keeps. It keeps them in \
+                      memory, and forgets them all when it ends.",
+            rule: Rule::Integer(1_048_576, 1_099_511_627_776),
+        },
+    ],
+};
 
 /// The `[dev]` section.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,10 +1,36 @@
 //! `[listen]`: where the gateway is reached, and how it leaves.
 
 use super::Origin;
+use super::field::{Field, Rule, Section};
 use crate::record::duration;
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
+
+/// What the keys of `[listen]` mean and may be.
+pub(super) const SECTION: Section = Section {
+    name: "listen",
+    about: "Where the gateway is reached, and how it leaves.",
+    fields: &[
+        Field {
+            key: "http",
+            meaning: "The address of the HTTP listener (HTTP/1.1, and HTTP/2 without TLS). Port 0 takes any free port. \
+                      On an address that other machines reach, the start also needs `access.anonymous = \"allow\"`.",
+            rule: Rule::Address,
+        },
+        Field {
+            key: "cors_origins",
+            meaning: "The origins whose pages may read from and write to the gateway in a browser. Each is one exact \
+                      origin; there is no `*`. Pages of any other origin are kept out by the same-site rule.",
+            rule: Rule::Origins,
+        },
+        Field {
+            key: "shutdown_deadline",
+            meaning: "How long a shutdown may take: from SIGTERM to the moment when whatever is still open is cut.",
+            rule: Rule::Time(Duration::ZERO, Duration::from_secs(600)),
+        },
+    ],
+};
 
 /// The `[listen]` section.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,8 +1,41 @@
 //! `[streams]`: what a stream may cost.
 
+use super::field::{Field, Rule, Section};
 use crate::record::duration;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+
+/// What the keys of `[streams]` mean and may be.
+pub(super) const SECTION: Section = Section {
+    name: "streams",
+    about: "What a stream may cost.",
+    fields: &[
+        Field {
+            key: "max_readers",
+            meaning: "How many readers of Kafka may run at once. A stream that finds none free ends with a `fault` \
+                      that says so.",
+            rule: Rule::Integer(1, 10_000),
+        },
+        Field {
+            key: "heartbeat",
+            meaning: "How long a stream may be silent before a heartbeat shows that it lives. Proxies cut silent \
+                      connections, many after 60 s.",
+            rule: Rule::Time(Duration::from_secs(5), Duration::from_secs(60)),
+        },
+        Field {
+            key: "max_cursor_bytes",
+            meaning: "The longest cursor that is made or taken, in bytes. It grows by about 8 bytes for each \
+                      partition; a selection whose cursor would be longer is 400 `selection_too_wide`.",
+            rule: Rule::Integer(256, 65_536),
+        },
+        Field {
+            key: "reader_queue_bytes",
+            meaning: "About how many bytes one reader fetches ahead of what its viewer has taken. A larger record \
+                      is still read. All readers together hold about `streams.max_readers` times this.",
+            rule: Rule::Integer(1_024, 1_073_741_824),
+        },
+    ],
+};
 
 /// The `[streams]` section.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

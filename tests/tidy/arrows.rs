@@ -11,8 +11,8 @@ struct Room {
     name: &'static str,
     /// Rooms it may import from.
     may: &'static [&'static str],
-    /// Sections of the configuration it may name: `crate::config::kafka`, `crate::config::KafkaX`.
-    sections: &'static [&'static str],
+    /// What it may name of the configuration: its own section and what that is made of; `*` is all.
+    config: &'static [&'static str],
     /// Crates that it must not name.
     never: &'static [&'static str],
 }
@@ -31,52 +31,53 @@ const PURE: &[&str] = &[
 ];
 
 const ROOMS: &[Room] = &[
-    Room { name: "record", may: &[], sections: &[], never: PURE },
-    Room { name: "wire", may: &["record"], sections: &[], never: PURE },
-    Room { name: "config", may: &["record"], sections: &[], never: EDGE },
-    Room { name: "telemetry", may: &["record"], sections: &["telemetry"], never: EDGE },
-    Room { name: "kafka", may: &["record", "telemetry"], sections: &["kafka"], never: EDGE },
+    Room { name: "record", may: &[], config: &[], never: PURE },
+    Room { name: "wire", may: &["record"], config: &[], never: PURE },
+    Room { name: "config", may: &["record"], config: &[], never: EDGE },
+    Room { name: "telemetry", may: &["record"], config: &["Telemetry", "LogFormat"], never: EDGE },
+    Room {
+        name: "kafka",
+        may: &["record", "telemetry"],
+        // Producers and readers are clients: what they may cost is set where they are used.
+        config: &["Kafka", "Properties", "Produce", "Compression", "Streams"],
+        never: EDGE,
+    },
     Room {
         name: "produce",
         may: &["record", "wire", "kafka", "telemetry"],
-        sections: &["produce", "limits"],
+        config: &["Produce"],
         never: EDGE,
     },
     Room {
         name: "broadcast",
         may: &["record", "wire", "kafka", "telemetry"],
-        sections: &["streams", "limits"],
+        config: &["Streams"],
         never: EDGE,
     },
-    Room {
-        name: "group",
-        may: &["record", "wire", "kafka", "telemetry"],
-        sections: &["groups", "limits"],
-        never: EDGE,
-    },
+    Room { name: "group", may: &["record", "wire", "kafka", "telemetry"], config: &["Groups"], never: EDGE },
     Room {
         name: "stats",
         may: &["record", "wire", "broadcast", "telemetry"],
-        sections: &["streams", "limits"],
+        config: &["Streams"],
         never: EDGE,
     },
-    Room { name: "access", may: &["record", "telemetry"], sections: &["access"], never: EDGE },
+    Room { name: "access", may: &["record", "telemetry"], config: &["Access", "Anonymous"], never: EDGE },
     Room {
         name: "http",
         may: &["record", "wire", "kafka", "produce", "broadcast", "group", "stats", "access", "telemetry"],
-        sections: &["listen", "produce", "streams", "groups", "access", "limits"],
+        config: &["Listen", "Origin", "Produce", "Streams", "Groups", "Access", "Anonymous"],
         never: &[],
     },
-    Room { name: "dev", may: &["record", "kafka", "telemetry"], sections: &["dev"], never: EDGE },
-    Room { name: "app", may: EVERY_ROOM, sections: &[""], never: &[] },
+    Room { name: "dev", may: &["record", "kafka", "telemetry"], config: &["Dev"], never: EDGE },
+    Room { name: "app", may: EVERY_ROOM, config: &["*"], never: &[] },
     Room {
         name: "cli",
         may: &["record", "telemetry", "http", "dev", "app"],
-        sections: &[""],
+        config: &["*"],
         never: &["axum", "hyper"],
     },
     // The binary.
-    Room { name: "main", may: &["cli"], sections: &[], never: EDGE },
+    Room { name: "main", may: &["cli"], config: &[], never: EDGE },
 ];
 
 const EVERY_ROOM: &[&str] = &[
@@ -92,9 +93,6 @@ const EVERY_ROOM: &[&str] = &[
     "http",
     "dev",
 ];
-
-/// What every section of the configuration is made of, and whoever has a section may name.
-const CONFIG_WORDS: &[&str] = &["secret"];
 
 /// Crates that have one home, and why.
 const HOMES: &[(&str, &str, &str)] = &[
@@ -154,11 +152,11 @@ fn to_a_room(room: &Room, source: &Source, path: &[String]) -> Option<String> {
     if target == room.name {
         return if target == "http" { within_http(&source.module, path) } else { None };
     }
-    if !target.starts_with(char::is_lowercase) {
+    if target.starts_with(char::is_uppercase) {
         return None; // an item of lib.rs itself
     }
-    if target == "config" && !room.sections.is_empty() {
-        return to_a_section(room, path.get(1).map_or("", String::as_str));
+    if target == "config" && !room.config.is_empty() {
+        return to_a_section(room, path.get(1));
     }
     if room.may.contains(&target) {
         return None;
@@ -167,15 +165,13 @@ fn to_a_room(room: &Room, source: &Source, path: &[String]) -> Option<String> {
     Some(format!("`{}` must not know `{target}`; it may import {allowed}", room.name))
 }
 
-fn to_a_section(room: &Room, named: &str) -> Option<String> {
-    let named = named.to_lowercase();
-    let is_own = |section: &&str| named.starts_with(*section);
-    if room.sections.iter().any(|section| is_own(section)) || CONFIG_WORDS.iter().any(is_own) {
+fn to_a_section(room: &Room, named: Option<&String>) -> Option<String> {
+    let named = named?; // the module alone: `use crate::config;`, what is taken from it comes later
+    if room.config == ["*"] || room.config.contains(&named.as_str()) {
         return None;
     }
-    let own = room.sections.join(", ");
-    let named = if named.is_empty() { "all of it" } else { &named };
-    Some(format!("`{}` takes its own section of the configuration ({own}), not {named}", room.name))
+    let own = room.config.join(", ");
+    Some(format!("`{}` takes of the configuration only its own part ({own}), not `{named}`", room.name))
 }
 
 fn to_a_crate(room: &Room, path: &[String]) -> Option<String> {

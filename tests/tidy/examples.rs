@@ -45,6 +45,8 @@ fn no_side_door_leads_out_of_a_room() {
     is_caught("src/wire/sse.rs", "fn f() { select! { _ = crate::kafka::read() => {} } }");
     is_caught("src/wire/sse.rs", "macro_rules! m { () => { $crate::kafka::read() } }");
     is_caught("src/kafka.rs", "fn f() -> sluicegate::http::Reply { g() }");
+    is_caught("src/kafka.rs", "use super::*;");
+    is_caught("src/http/v1/records.rs", "use crate::http; fn f() { http::router::routes(); }");
     passes("src/kafka/reader.rs", "mod tests { use super::super::Catalog; use super::Reader; }");
     passes(
         "src/kafka/reader.rs",
@@ -61,10 +63,14 @@ fn a_room_is_unknown_until_it_has_a_row() {
 #[test]
 fn a_room_takes_its_own_section_of_the_configuration() {
     is_caught("src/kafka/settings.rs", "use crate::config::Listen;");
-    is_caught("src/broadcast.rs", "use crate::config;");
-    is_caught("src/record.rs", "use crate::config::KafkaSection;");
-    passes("src/kafka/settings.rs", "use crate::config::{Kafka, Secret, kafka::Security};");
-    passes("src/app.rs", "use crate::config::Config;");
+    is_caught("src/broadcast.rs", "use crate::config::{Streams, Config};");
+    is_caught("src/record.rs", "use crate::config::Kafka;");
+    is_caught("src/access.rs", "use crate::config::*;");
+    is_caught("src/access.rs", "fn f(all: &config::Config) {} use crate::config;");
+    is_caught("src/access.rs", "use crate::config as settings; fn f(all: &settings::Config) {}");
+    passes("src/access.rs", "use crate::config; fn f(own: &config::Access) {}");
+    passes("src/kafka/settings.rs", "use crate::config::{Kafka, Properties};");
+    passes("src/app.rs", "use crate::config::{self, Config, *};");
 }
 
 #[test]

@@ -4,6 +4,8 @@
 //! strings are not. Paths are resolved to the crate's root (`super::`, `self::`, use trees), which
 //! closes the side door by which `super::super::http` would escape from a room.
 
+use std::collections::HashMap;
+
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 /// A path named in the code.
@@ -34,6 +36,8 @@ pub struct Source {
     pub module: Vec<String>,
     pub names: Vec<Named>,
     pub words: Vec<Word>,
+    /// Modules of this crate by the name that a `use` gave them here.
+    aliases: HashMap<String, Vec<String>>,
 }
 
 impl Source {
@@ -41,11 +45,17 @@ impl Source {
     pub fn read(file: &str, text: &str) -> Result<Self, usize> {
         let stream: TokenStream =
             text.parse().map_err(|error: proc_macro2::LexError| error.span().start().line)?;
-        let mut source =
-            Self { file: file.to_owned(), module: module_of(file), names: Vec::new(), words: Vec::new() };
+        let mut source = Self {
+            file: file.to_owned(),
+            module: module_of(file),
+            names: Vec::new(),
+            words: Vec::new(),
+            aliases: HashMap::new(),
+        };
         source.list_words(stream.clone());
         let module = source.module.clone();
         source.walk(stream, &module);
+        source.follow_aliases();
         Ok(source)
     }
 
@@ -128,7 +138,11 @@ impl Source {
                 if path.len() > 1 && path.last().is_some_and(|last| last == "self") {
                     path.pop();
                 }
+                if is_punct(tokens.get(at), '*') {
+                    path.push("*".to_owned());
+                }
                 if let Some(token) = tokens.get(first) {
+                    self.alias(&tokens[at.min(tokens.len())..], &path, module);
                     self.name(token, path, module);
                 }
             }
@@ -137,6 +151,31 @@ impl Source {
             at += 1;
         }
         at + 1
+    }
+
+    /// Remembers what a `use` calls a module: by its last segment, or by what follows its `as`.
+    fn alias(&mut self, behind: &[TokenTree], path: &[String], module: &[String]) {
+        let renamed = match behind {
+            [TokenTree::Ident(word), TokenTree::Ident(name), ..] if word == "as" => Some(name.to_string()),
+            _ => path.last().cloned(),
+        };
+        if let (Some(name), Target::Here(full)) = (renamed, resolve(path.to_vec(), module))
+            && name.starts_with(char::is_lowercase)
+        {
+            self.aliases.insert(name, full);
+        }
+    }
+
+    /// `config::Kafka` below `use crate::config;` is a path of ours, wherever in the file it stands.
+    fn follow_aliases(&mut self) {
+        for named in &mut self.names {
+            if let Target::Elsewhere(path) = &named.path
+                && let Some(full) = self.aliases.get(&path[0])
+            {
+                let rest = path.iter().skip(1);
+                named.path = Target::Here(full.iter().chain(rest).cloned().collect());
+            }
+        }
     }
 
     fn name(&mut self, token: &TokenTree, segments: Vec<String>, module: &[String]) {
@@ -181,7 +220,7 @@ fn segments(tokens: &[TokenTree], start: usize) -> (Vec<String>, usize) {
     (found, at)
 }
 
-fn inline_module<'a>(is_mod: bool, tokens: &'a [TokenTree], at: usize) -> Option<(String, &'a Group)> {
+fn inline_module(is_mod: bool, tokens: &[TokenTree], at: usize) -> Option<(String, &Group)> {
     match (is_mod, tokens.get(at + 1), tokens.get(at + 2)) {
         (true, Some(TokenTree::Ident(name)), Some(TokenTree::Group(body))) => Some((name.to_string(), body)),
         _ => None,

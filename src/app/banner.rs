@@ -1,0 +1,35 @@
+//! What `sluicegate dev` says when it is ready.
+
+use std::io::Write;
+use std::net::SocketAddr;
+
+/// The gateway with its own broker: where things are, what is kept, and three commands to try.
+pub fn gateway(http: SocketAddr, kafka: &str, topic_bytes: u64) -> String {
+    let url = format!("http://{http}");
+    format!(
+        "\nSluicegate is ready.\n\n\
+         \x20 gateway  {url}\n\
+         \x20 Kafka    {kafka}  (embedded; any Kafka client may connect)\n\
+         \x20 data     {}\n\n\
+         Put a record in, read the topic from its beginning, and look at it:\n\n\
+         \x20 curl -d '{{\"total\":12.5}}' '{url}/v1/topics/orders/records?key=c-17'\n\
+         \x20 curl -N '{url}/v1/topics/orders/stream?from=earliest'\n\
+         \x20 curl '{url}/v1/topics/orders'\n\n",
+        kept(topic_bytes)
+    )
+}
+
+/// The broker without a gateway.
+pub fn broker_alone(kafka: &str, topic_bytes: u64) -> String {
+    format!("\nThe embedded Kafka broker is ready.\n\n  Kafka    {kafka}\n  data     {}\n\n", kept(topic_bytes))
+}
+
+fn kept(topic_bytes: u64) -> String {
+    format!("in memory, at most {} MiB a topic, gone when this process ends", topic_bytes >> 20)
+}
+
+/// Writes to standard output; a reader that has gone does not end the gateway.
+pub fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}

@@ -1,0 +1,170 @@
+//! Refusals and failures as RFC 9457 problems.
+//!
+//! A handler returns an [`ApiError`]; it travels in the response's extensions and becomes a body in one layer
+//! ([`render`]), which knows the request's id and whether the client reads events. Making one has no side effects, and
+//! what is meant for the log never enters the body.
+
+pub mod code;
+
+use crate::broadcast;
+use crate::kafka::Error as KafkaError;
+use crate::kafka::error::Written;
+use crate::wire::sse::{self, Event};
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::BytesMut;
+pub use code::Code;
+use rand::RngExt;
+use serde::Serialize;
+use std::time::Duration;
+
+/// The status that a fault stands for: a plain one would end an EventSource for ever.
+pub const STREAM_STATUS: HeaderName = HeaderName::from_static("kafka-stream-status");
+
+/// How long a client is asked to wait before it tries again.
+const RETRY_SECONDS: u32 = 1;
+
+/// A refusal or failure on its way to the client.
+#[derive(Clone, Debug)]
+pub struct ApiError {
+    code: &'static Code,
+    detail: String,
+    written: Option<Written>,
+    as_event: bool,
+}
+
+/// The body of a problem (RFC 9457), with our extensions.
+#[derive(Debug, Serialize)]
+struct Problem<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    detail: &'a str,
+    retryable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    written: Option<&'static str>,
+    request_id: &'a str,
+}
+
+impl ApiError {
+    /// An error of a registered code, with what the client should know of this case.
+    pub fn new(code: &'static Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), written: None, as_event: false }
+    }
+
+    /// The same, told as an event in a stream where a status would make the client give up for ever.
+    pub fn as_event(mut self) -> Self {
+        self.as_event = matches!(self.code.status, 429 | 500 | 502 | 503 | 504);
+        self
+    }
+
+    /// The code it stands under in the registry.
+    pub fn code(&self) -> &'static Code {
+        self.code
+    }
+
+    /// What the client is told of this case.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The problem as JSON on one line.
+    pub fn problem(&self, request_id: &str) -> String {
+        let problem = Problem {
+            r#type: format!("urn:sluicegate:error:{}", self.code.name),
+            title: self.code.title,
+            status: self.code.status,
+            code: self.code.name,
+            detail: &self.detail,
+            retryable: self.code.retryable,
+            written: self.written.map(Written::as_str),
+            request_id,
+        };
+        serde_json::to_string(&problem).expect("texts and numbers serialize")
+    }
+
+    /// A `fault` event. With `retry`, a client that comes back is told when.
+    pub fn fault(&self, request_id: &str, r#final: bool, out: &mut BytesMut) {
+        let problem = self.problem(request_id);
+        let data = format!(r#"{{"problem":{problem},"final":{}}}"#, r#final);
+        let retry = (!r#final).then(|| Duration::from_millis(rand::rng().random_range(2000..5000)));
+        sse::write_event(Event { name: "fault", id: None, retry, data: &data }, out);
+    }
+
+    fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.code.status).expect("the registry holds legal statuses")
+    }
+}
+
+/// Leaves the error to [`render`], which is in front of every route.
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Gives a response that carries an [`ApiError`] its head and body.
+pub fn render(response: Response, request_id: &str) -> Response {
+    let Some(error) = response.extensions().get::<ApiError>().cloned() else {
+        return response;
+    };
+    let (mut parts, _) = response.into_parts();
+    parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if error.as_event {
+        let mut frames = BytesMut::from(sse::HEARTBEAT);
+        error.fault(request_id, false, &mut frames);
+        parts.headers.insert(STREAM_STATUS, error.code.status.into());
+        parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        parts.status = StatusCode::OK;
+        return Response::from_parts(parts, Body::from(frames.freeze()));
+    }
+    if error.code.status == 503 {
+        parts.headers.insert(header::RETRY_AFTER, RETRY_SECONDS.into());
+    }
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    Response::from_parts(parts, Body::from(error.problem(request_id)))
+}
+
+/// What Kafka's trouble is to an HTTP client.
+impl From<KafkaError> for ApiError {
+    fn from(error: KafkaError) -> Self {
+        let detail = error.to_string();
+        match error {
+            KafkaError::TopicNotFound(_) => Self::new(code::TOPIC_NOT_FOUND, detail),
+            KafkaError::PartitionOutOfRange { .. } => Self::new(code::PARTITION_OUT_OF_RANGE, detail),
+            KafkaError::RecordTooLarge => Self::new(code::RECORD_TOO_LARGE, detail),
+            KafkaError::Forbidden(_) => Self::new(code::FORBIDDEN, detail),
+            KafkaError::Refused(_) | KafkaError::OffsetOutOfRange => Self::new(code::REFUSED_BY_KAFKA, detail),
+            KafkaError::TopicExists => Self::new(code::TOPIC_DIFFERS, detail),
+            KafkaError::QueueFull => {
+                Self::new(code::OVERLOADED, "too many records are on their way to Kafka; try again")
+            }
+            KafkaError::Unavailable { written, .. } => Self {
+                written: Some(written),
+                ..Self::new(code::KAFKA_UNAVAILABLE, "Kafka cannot be reached, or has too few replicas, just now")
+            },
+            KafkaError::TimedOut { written } => {
+                Self { written: Some(written), ..Self::new(code::DELIVERY_TIMED_OUT, detail) }
+            }
+            KafkaError::Misconfigured(_) => Self::new(
+                code::KAFKA_UNAVAILABLE,
+                "the gateway is not let in to Kafka as it is configured; its log says why",
+            ),
+        }
+    }
+}
+
+impl From<broadcast::Error> for ApiError {
+    fn from(error: broadcast::Error) -> Self {
+        match error {
+            broadcast::Error::Kafka(error) => error.into(),
+            broadcast::Error::Full(_) => {
+                Self::new(code::OVERLOADED, "the gateway has as many streams as it may; try again")
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The registry of error codes: everything a client can be told went wrong, in one table.
+//!
+//! `docs/errors.md` is written from it, and a test holds the two together. A code's name and status never change.
+
+use std::fmt::Write;
+
+/// A kind of problem.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Code {
+    /// Its stable name.
+    pub name: &'static str,
+    /// The HTTP status it is told with.
+    pub status: u16,
+    /// Whether the same request may succeed later.
+    pub retryable: bool,
+    /// A few words for people, the same in every case.
+    pub title: &'static str,
+    /// When it is told, and what to do.
+    pub help: &'static str,
+}
+
+macro_rules! codes {
+    ($($constant:ident = $name:literal, $status:literal, $retryable:literal, $title:literal, $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub const $constant: &Code =
+                &Code { name: $name, status: $status, retryable: $retryable, title: $title, help: $help };
+        )*
+
+        /// Every code, in the order of the reference.
+        pub const ALL: &[&Code] = &[$($constant),*];
+    };
+}
+
+codes! {
+    UNKNOWN_PARAMETER = "unknown_parameter", 400, false, "Unknown query parameter",
+        "The query has a parameter that this route does not know; the detail names those it knows.";
+    INVALID_PARAMETER = "invalid_parameter", 400, false, "Invalid query parameter",
+        "A query parameter has a value it cannot have; the detail says which and what is allowed.";
+    INVALID_CURSOR = "invalid_cursor", 400, false, "Invalid cursor",
+        "A cursor does not decode. Nothing is guessed: begin anew with `from`.";
+    SELECTION_TOO_WIDE = "selection_too_wide", 400, false, "Selection too wide",
+        "A cursor is longer than `streams.max_cursor_bytes`. Read fewer topics or partitions in one stream.";
+    INVALID_TOPIC = "invalid_topic", 400, false, "Invalid topic name",
+        "The path does not hold a legal Kafka topic name.";
+    ONE_TOPIC_ONLY = "one_topic_only", 400, false, "One topic only",
+        "This request takes exactly one literal topic name: no list and no `*`.";
+    PARTITION_OUT_OF_RANGE = "partition_out_of_range", 400, false, "Partition out of range",
+        "The topic has no such partition; the detail says how many it has.";
+    INVALID_HEADER = "invalid_header", 400, false, "Invalid header",
+        "An HTTP header, or a record header given as one, cannot be used as it is.";
+    INVALID_BODY = "invalid_body", 400, false, "Invalid body",
+        "The body is not what the request needs; the detail says where it breaks.";
+    REFUSED_BY_KAFKA = "refused_by_kafka", 400, false, "Refused by Kafka",
+        "Kafka refuses the request as it stands, such as a topic with a config it does not know.";
+    FORBIDDEN = "forbidden", 403, false, "Forbidden",
+        "The caller may not do this, by the gateway's rules or by Kafka's.";
+    CROSS_SITE = "cross_site", 403, false, "Cross-site request",
+        "A page of another site asked for something that changes data, or the gateway was called by a name that is not its own. List the page's origin in `listen.cors_origins` if it is yours.";
+    NOT_FOUND = "not_found", 404, false, "No such route",
+        "No route has this path.";
+    TOPIC_NOT_FOUND = "topic_not_found", 404, false, "Topic not found",
+        "The cluster has no topic of this name, and it is not made by asking.";
+    METHOD_NOT_ALLOWED = "method_not_allowed", 405, false, "Method not allowed",
+        "The route does not take this method; the `Allow` header names those it takes.";
+    NOT_ACCEPTABLE = "not_acceptable", 406, false, "Not acceptable",
+        "`Accept` names nothing that this route can send.";
+    TOPIC_DIFFERS = "topic_differs", 409, false, "Topic exists and differs",
+        "A topic of this name exists with other settings; the detail says which.";
+    RECORD_TOO_LARGE = "record_too_large", 413, false, "Record too large",
+        "The record is larger than `produce.max_record_bytes`, or than the broker takes.";
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", 415, false, "Unsupported media type",
+        "The body's Content-Type has a meaning of its own that this release does not serve.";
+    INTERNAL = "internal", 500, true, "Internal error",
+        "A fault of the gateway. Its log has more under the request's id.";
+    OVERLOADED = "overloaded", 503, true, "Overloaded",
+        "Too much is under way. Nothing was written; try again after `Retry-After`.";
+    KAFKA_UNAVAILABLE = "kafka_unavailable", 503, true, "Kafka unavailable",
+        "Kafka cannot be reached, or too few replicas are in sync. `written` says whether the record may have been written all the same.";
+    NOT_READY = "not_ready", 503, true, "Not ready",
+        "The gateway cannot serve now: it is shutting down, or Kafka does not answer.";
+    DELIVERY_TIMED_OUT = "delivery_timed_out", 504, true, "Timed out",
+        "Kafka did not confirm in time. `written` says whether the record may have been written all the same.";
+}
+
+/// The reference of all codes, in Markdown.
+pub fn reference() -> String {
+    let mut text = String::from(
+        "# Errors\n\n\
+         <!-- Written from the registry in src/http/error/code.rs; a test compares the two. -->\n\n\
+         Every refusal is `application/problem+json` (RFC 9457) with `type`, `title`, `status`, `code`, `detail`, \
+         `retryable` and `request_id`; a failed produce adds `written`: `no`, or `unknown` when the record may have \
+         been written all the same. Branch on `code`: names and statuses never change. On a stream whose `Accept` \
+         names `text/event-stream`, the statuses 500, 503 and 504 arrive as a `fault` event under status 200, with \
+         the status in the header `Kafka-Stream-Status`, because an EventSource never comes back from another \
+         status; `errors=status` asks for the plain one.\n\n\
+         | code | status | retryable | meaning |\n|---|---|---|---|\n",
+    );
+    for code in ALL {
+        let retryable = if code.retryable { "yes" } else { "no" };
+        writeln!(text, "| `{}` | {} | {retryable} | {} |", code.name, code.status, code.help)
+            .expect("writing to a string cannot fail");
+    }
+    text
+}

@@ -1,0 +1,66 @@
+//! What handlers take in, validated: they never see a raw string. Each extractor refuses with an `ApiError`.
+
+pub mod accept;
+pub mod produce;
+pub mod query;
+
+use super::error::{ApiError, code};
+use super::observe::id_of;
+use crate::access::{Access, Action, Caller, Decision};
+use crate::record::TopicName;
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use std::convert::Infallible;
+use tower_http::request_id::RequestId as NativeId;
+
+/// The one topic that a path names by `{topics}`.
+pub struct OneTopic(pub TopicName);
+
+impl<S: Send + Sync> FromRequestParts<S> for OneTopic {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        // Fails for a path that is not UTF-8 when decoded, which no topic name is.
+        let params = RawPathParams::from_request_parts(parts, state)
+            .await
+            .map_err(|rejection| ApiError::new(code::INVALID_TOPIC, rejection.body_text()))?;
+        let text = params.iter().find(|(name, _)| *name == "topics").map_or("", |(_, text)| text);
+        if text.contains([',', '*']) {
+            let detail = format!("`{text}` is a list or a pattern; this request takes one literal topic name");
+            return Err(ApiError::new(code::ONE_TOPIC_ONLY, detail));
+        }
+        let name =
+            TopicName::parse(text).map_err(|invalid| ApiError::new(code::INVALID_TOPIC, invalid.to_string()))?;
+        Ok(Self(name))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Caller::Anonymous)
+    }
+}
+
+/// The request's id.
+pub struct RequestId(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for RequestId {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(id_of(parts.extensions.get::<NativeId>())))
+    }
+}
+
+/// Refuses what the rules do not let `caller` do.
+///
+/// # Errors
+/// 403 `forbidden`.
+pub fn authorise(access: &Access, caller: &Caller, action: Action<'_>) -> Result<(), ApiError> {
+    match access.decide(caller, action) {
+        Decision::Allow => Ok(()),
+        Decision::Deny => Err(ApiError::new(code::FORBIDDEN, format!("{caller} may not do this"))),
+    }
+}

@@ -1,0 +1,28 @@
+//! Every route, grouped by whom it serves: the table of contents.
+
+use super::error::{ApiError, code};
+use super::state::AppState;
+use super::{layers, ops, v1};
+use axum::Router;
+use axum::routing::{get, post};
+
+/// The gateway's routes, with what every request passes through in front of them.
+pub fn router(state: AppState) -> Router {
+    let native = Router::new()
+        .route("/v1/topics", get(v1::topics::list))
+        .route("/v1/topics/{topics}", get(v1::topics::describe).put(v1::topics::create))
+        .route("/v1/topics/{topics}/records", post(v1::records::produce))
+        .route("/v1/topics/{topics}/stream", get(v1::stream::open))
+        .route("/v1/cluster", get(v1::cluster::describe));
+    let operations = Router::new()
+        .route("/livez", get(ops::livez))
+        .route("/readyz", get(ops::readyz))
+        .route("/metrics", get(ops::metrics));
+    let routes = native
+        .merge(operations)
+        .fallback(|| async { ApiError::new(code::NOT_FOUND, "no route has this path") })
+        .method_not_allowed_fallback(|| async {
+            ApiError::new(code::METHOD_NOT_ALLOWED, "this route does not take the method")
+        });
+    layers::wrap(routes, &state).with_state(state)
+}

@@ -1,0 +1,6 @@
+//! The native API, one file per resource.
+
+pub mod cluster;
+pub mod records;
+pub mod stream;
+pub mod topics;

@@ -1,0 +1,131 @@
+//! `PUT /v1/topics/{topics}`: makes a topic, or finds that it is there as it should be.
+
+use crate::access::{Access, Action, Caller};
+use crate::http::error::{ApiError, code};
+use crate::http::extract::query::Query;
+use crate::http::extract::{OneTopic, authorise};
+use crate::http::reply;
+use crate::kafka::admin::{TopicConfig, TopicSpec};
+use crate::kafka::catalog::Topic;
+use crate::kafka::{Admin, Catalog, Error as KafkaError};
+use crate::record::TopicName;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, Limited};
+use serde::Deserialize;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// The longest body taken: far more than every config Kafka has.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// The body, every field of which may be left out.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Wanted {
+    partitions: Option<i32>,
+    replication_factor: Option<i32>,
+    configs: BTreeMap<String, ConfigValue>,
+}
+
+/// A config as people write it; Kafka knows texts only.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum ConfigValue {
+    Text(String),
+    Whole(i64),
+    Fraction(f64),
+    Switch(bool),
+}
+
+/// `PUT /v1/topics/{topics}`: 201 when the topic was made, 200 when it is there already as described, 409 when it
+/// differs. With `dry_run=true` nothing is made: `result` says what would be.
+pub async fn create(
+    (State(catalog), State(admin)): (State<Catalog>, State<Admin>),
+    State(access): State<Access>,
+    (caller, OneTopic(name)): (Caller, OneTopic),
+    mut query: Query,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let dry_run = query.flag("dry_run")?;
+    query.finish()?;
+    authorise(&access, &caller, Action::CreateTopic(&name))?;
+    let spec = read(body).await?;
+    let (status, result) = match admin.create(&name, &spec, dry_run).await {
+        Ok(()) if dry_run => (StatusCode::OK, "would_create"),
+        Ok(()) => {
+            catalog.await_topic(&name).await?;
+            (StatusCode::CREATED, "created")
+        }
+        Err(KafkaError::TopicExists) => {
+            compare(&catalog, &admin, &name, &spec).await?;
+            (StatusCode::OK, "exists")
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok((status, reply::json(&json!({ "name": name.as_str(), "result": result }))).into_response())
+}
+
+async fn read(body: Body) -> Result<TopicSpec, ApiError> {
+    let invalid = |reason: String| ApiError::new(code::INVALID_BODY, reason);
+    let body = Limited::new(body, MAX_BODY_BYTES).collect().await.map_err(|error| invalid(error.to_string()))?;
+    let body = body.to_bytes();
+    let wanted: Wanted = if body.is_empty() {
+        Wanted::default()
+    } else {
+        serde_json::from_slice(&body).map_err(|error| invalid(error.to_string()))?
+    };
+    for (field, value) in [("partitions", wanted.partitions), ("replication_factor", wanted.replication_factor)] {
+        if value.is_some_and(|value| value < 1) {
+            return Err(invalid(format!("{field} is at least 1")));
+        }
+    }
+    let configs = wanted.configs.into_iter().map(|(name, value)| (name, value.into_text())).collect();
+    Ok(TopicSpec { partitions: wanted.partitions, replication_factor: wanted.replication_factor, configs })
+}
+
+impl ConfigValue {
+    fn into_text(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            Self::Whole(number) => number.to_string(),
+            Self::Fraction(number) => number.to_string(),
+            Self::Switch(on) => on.to_string(),
+        }
+    }
+}
+
+/// Holds an existing topic against what was asked for; what was not said is not compared.
+async fn compare(
+    catalog: &Catalog,
+    admin: &Admin,
+    name: &TopicName,
+    spec: &TopicSpec,
+) -> Result<(), ApiError> {
+    let topic = catalog.refresh(name).await?;
+    let configs = if spec.configs.is_empty() { Vec::new() } else { admin.configs(name).await? };
+    let differences = differences(&topic, &configs, spec);
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(ApiError::new(code::TOPIC_DIFFERS, format!("topic `{name}` exists with {}", differences.join(", "))))
+}
+
+fn differences(topic: &Topic, configs: &[TopicConfig], spec: &TopicSpec) -> Vec<String> {
+    let replicas = topic.partitions.first().map_or(0, |partition| partition.replicas.len());
+    let counts = [
+        ("partitions", topic.partitions.len(), spec.partitions),
+        ("replication_factor", replicas, spec.replication_factor),
+    ];
+    let counts = counts.into_iter().filter_map(|(field, is, wanted)| {
+        let wanted = wanted?;
+        (usize::try_from(wanted) != Ok(is)).then(|| format!("{field} {is} instead of {wanted}"))
+    });
+    let texts = spec.configs.iter().filter_map(|(name, wanted)| {
+        let is = configs.iter().find(|config| config.name == *name).and_then(|config| config.value.as_deref());
+        (is != Some(wanted.as_str())).then(|| format!("{name} {} instead of {wanted}", is.unwrap_or("unset")))
+    });
+    counts.chain(texts).collect()
+}
