@@ -93,16 +93,18 @@ pub fn describe_cluster(client: &Client, timeout: Duration) -> Result<ClusterDes
     }
 }
 
+/// One topic's part of an answer to [`describe_topics`].
+pub type Described = (TopicName, Result<Topic, Error>);
+
 /// Describes topics; each has a result of its own, in no particular order. Never creates a topic.
 ///
 /// # Errors
 /// When no broker answers in time. What is wrong with one topic is that topic's result.
-#[allow(clippy::type_complexity)]
 pub fn describe_topics(
     client: &Client,
     names: &[TopicName],
     timeout: Duration,
-) -> Result<Vec<(TopicName, Result<Topic, Error>)>, Error> {
+) -> Result<Vec<Described>, Error> {
     use sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS as OP;
     let client = client.inner().native_ptr();
     let owned: Vec<CString> = names.iter().map(|name| c_string(name.as_str())).collect();

@@ -11,9 +11,10 @@ use super::ffi;
 use super::settings::Settings;
 use crate::record::{Record, TopicName};
 use bytes::Bytes;
-use rdkafka::config::FromClientConfig;
+use rdkafka::ClientContext;
+use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::base_consumer::PartitionQueue;
-use rdkafka::consumer::{BaseConsumer, Consumer, DefaultConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
@@ -146,6 +147,17 @@ impl Bell {
     }
 }
 
+/// Keeps quiet about what is told as an event, and about trouble that librdkafka mends by itself.
+struct Context;
+
+impl ClientContext for Context {
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "reader");
+    }
+}
+
+impl ConsumerContext for Context {}
+
 struct Task {
     settings: Settings,
     topic: TopicName,
@@ -153,7 +165,7 @@ struct Task {
     bell: Arc<Bell>,
 }
 
-type Queues = Vec<PartitionQueue<DefaultConsumerContext>>;
+type Queues = Vec<PartitionQueue<Context>>;
 
 impl Task {
     /// Ends with the consumer closed.
@@ -168,8 +180,9 @@ impl Task {
         }
     }
 
-    fn assign(&self) -> Result<(Arc<BaseConsumer>, Queues), Error> {
-        let consumer = BaseConsumer::from_config(&self.settings.reader()).map_err(Error::from_client)?;
+    fn assign(&self) -> Result<(Arc<BaseConsumer<Context>>, Queues), Error> {
+        let consumer = BaseConsumer::from_config_and_context(&self.settings.reader(), Context)
+            .map_err(Error::from_client)?;
         let consumer = Arc::new(consumer);
         // With the leaders known beforehand the first fetch leaves at once instead of half a second later.
         consumer
@@ -194,7 +207,7 @@ impl Task {
         Ok((consumer, queues))
     }
 
-    fn drain(&self, consumer: &BaseConsumer, queues: &Queues, events: &mpsc::Sender<Vec<Event>>) {
+    fn drain(&self, consumer: &BaseConsumer<Context>, queues: &Queues, events: &mpsc::Sender<Vec<Event>>) {
         let mut ready = Vec::new();
         loop {
             if self.bell.wait(&mut ready).is_none() {
@@ -225,12 +238,7 @@ struct Batch {
 
 impl Batch {
     /// Takes a partition's turn; `false` when its queue may hold more.
-    fn take(
-        &mut self,
-        topic: &TopicName,
-        partition: i32,
-        queue: &PartitionQueue<DefaultConsumerContext>,
-    ) -> bool {
+    fn take(&mut self, topic: &TopicName, partition: i32, queue: &PartitionQueue<Context>) -> bool {
         for _ in 0..TURN {
             if self.events.len() >= BATCH_EVENTS || self.bytes >= BATCH_BYTES {
                 return false;
@@ -258,7 +266,8 @@ impl Batch {
                 self.events.push(Event::Record(record));
             }
             (Err(KafkaError::PartitionEOF(partition)), _) => self.events.push(Event::End(partition)),
-            (Err(error), None) => tracing::debug!(%topic, %error, "reader"),
+            // The context has logged it.
+            (Err(_), None) => {}
             (Err(error), Some(partition)) => {
                 let error = match error.rdkafka_error_code() {
                     Some(code) => Error::from_code(code, Some(topic), Written::No),

@@ -175,9 +175,9 @@ mod tests {
         let orders = mark("orders", Some([7; 16]));
         let table = [
             (Cursor::default(), "1."),
-            (Cursor::of(orders, vec![0, 127, 128]), "1.QpmUgcgBAwB_gAE"),
-            (Cursor::of(mark("orders", None), vec![i64::MAX]), "1.QpmUgQAAAf__________fw"),
-            (Cursor { finished: true, ..Cursor::of(orders, vec![]) }, "e1.QpmUgcgBAA"),
+            (Cursor::of(orders, vec![0, 127, 128]), "1.MR5zTddhAwB_gAE"),
+            (Cursor::of(mark("orders", None), vec![i64::MAX]), "1.MR5zTQAAAf__________fw"),
+            (Cursor { finished: true, ..Cursor::of(orders, vec![]) }, "e1.MR5zTddhAA"),
         ];
         for (cursor, text) in table {
             assert_eq!(cursor.to_string(), text);
