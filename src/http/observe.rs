@@ -66,9 +66,8 @@ pub async fn observe(State(metrics): State<Arc<Metrics>>, request: Request, next
     let response = render(next.run(request).await, &id);
     let status = response.status().as_u16();
     metrics.answered(labels(&method, &route, status), begun.elapsed());
-    let error = response.extensions().get::<ApiError>();
     let line = Line {
-        error: error.map(|error| (error.code().name, error.detail().to_owned())),
+        error: response.extensions().get::<ApiError>().cloned(),
         id,
         traceparent,
         method,
@@ -98,7 +97,7 @@ struct Line {
     path: String,
     route: String,
     status: u16,
-    error: Option<(&'static str, String)>,
+    error: Option<ApiError>,
     begun: Instant,
     head: Duration,
     bytes: u64,
@@ -107,7 +106,6 @@ struct Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        let (code, detail) = self.error.take().unzip();
         tracing::info!(
             target: "sluicegate::request",
             request_id = self.id,
@@ -117,8 +115,9 @@ impl Drop for Line {
             path = self.path,
             route = self.route,
             status = self.status,
-            code,
-            detail,
+            code = self.error.as_ref().map(|error| error.code().name),
+            detail = self.error.as_ref().map(ApiError::detail),
+            cause = self.error.as_ref().and_then(ApiError::cause),
             bytes = self.bytes,
             head_us = self.head.as_micros() as u64,
             total_us = self.begun.elapsed().as_micros() as u64,

@@ -2,26 +2,26 @@
 //!
 //! Deleting and altering are absent until the routes that need them exist.
 
+use super::context::Context;
 use super::error::{Error, Written};
 use super::ffi;
 use super::settings::Settings;
 use crate::record::TopicName;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigEntry, ConfigSource, ResourceSpecifier};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::config::FromClientConfig;
+use rdkafka::config::FromClientConfigAndContext;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The client through which metadata is asked and topics are made.
-pub type Client = AdminClient<DefaultClientContext>;
+pub type Client = AdminClient<Context>;
 
 /// Connects the client for metadata and administration. Returns at once: connecting goes on behind it.
 ///
 /// # Errors
 /// When librdkafka refuses the settings.
 pub fn connect(settings: &Settings) -> Result<Arc<Client>, Error> {
-    Client::from_config(&settings.admin()).map(Arc::new).map_err(Error::from_client)
+    Client::from_config_and_context(&settings.admin(), Context).map(Arc::new).map_err(Error::from_client)
 }
 
 /// What a new topic should be; the cluster's defaults fill the rest.

@@ -5,13 +5,13 @@
 //! three. What happens to a record is told to a callback exactly once, whoever still listens, because a record that
 //! was enqueued goes on when its request is gone.
 
+use super::context::Context;
 use super::error::{Error, Written};
 use super::ffi;
 use super::settings::Settings;
 use crate::record::{Acks, Header, TopicName};
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use rdkafka::ClientContext;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header as NativeHeader, Message, OwnedHeaders};
@@ -195,10 +195,6 @@ fn refusal(error: &KafkaError, topic: &TopicName) -> Error {
     }
 }
 
-struct Context;
-
-impl ClientContext for Context {}
-
 impl ProducerContext for Context {
     type DeliveryOpaque = Box<Report>;
 
@@ -213,7 +209,7 @@ impl ProducerContext for Context {
             Err((error, message)) => {
                 let written = ffi::written(message);
                 match (error.rdkafka_error_code(), TopicName::parse(message.topic())) {
-                    (Some(code), Ok(topic)) => Err(Error::from_code(code, Some(&topic), written)),
+                    (Some(code), Ok(topic)) => Err(Error::of_delivery(code, &topic, written)),
                     _ => Err(Error::Unavailable { reason: error.to_string(), written }),
                 }
             }

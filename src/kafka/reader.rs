@@ -6,15 +6,15 @@
 //! a bounded channel; when nobody takes from the channel the thread stands still, librdkafka's bounded prefetch
 //! fills, and fetching stops.
 
+use super::context::Context;
 use super::error::{Error, Remedy, Written};
 use super::ffi;
 use super::settings::Settings;
 use crate::record::{Record, TopicName};
 use bytes::Bytes;
-use rdkafka::ClientContext;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::base_consumer::PartitionQueue;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
@@ -146,17 +146,6 @@ impl Bell {
         Some(())
     }
 }
-
-/// Keeps quiet about what is told as an event, and about trouble that librdkafka mends by itself.
-struct Context;
-
-impl ClientContext for Context {
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "reader");
-    }
-}
-
-impl ConsumerContext for Context {}
 
 struct Task {
     settings: Settings,
