@@ -88,6 +88,8 @@ pub fn a_topic_made_again_has_another_id_and_readers_of_the_old_one_are_told() {
     assert_eq!(id_of(&broker, "t"), old);
     let by_id = metadata(&broker, MetadataRequestTopic::default().with_topic_id(old).with_name(None), false);
     assert_eq!(by_id.topics[0].name.as_ref().map(|name| name.as_str()), Some("t"));
+    let as_java_asks = metadata(&broker, named("").with_topic_id(old), false);
+    assert_eq!(as_java_asks.topics, by_id.topics);
 
     delete_topic(&broker, "t");
     create_topic(&broker, "t", 1, &[]);
