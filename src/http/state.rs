@@ -1,10 +1,10 @@
 //! What handlers are given. `app` fills it, so that this room never looks outward; a handler takes the part it needs.
 
-use super::ops::Readiness;
 use super::same_site::SameSite;
 use crate::access::Access;
 use crate::broadcast::Broadcast;
-use crate::kafka::{Admin, Catalog};
+use crate::config;
+use crate::kafka::{Admin, Catalog, Health};
 use crate::produce::Produce;
 use crate::telemetry::Metrics;
 use axum::extract::FromRef;
@@ -23,7 +23,8 @@ pub struct AppState {
     pub(super) admin: Admin,
     pub(super) metrics: Arc<Metrics>,
     pub(super) limits: Limits,
-    pub(super) readiness: Readiness,
+    pub(super) health: Health,
+    pub(super) shutdown: CancellationToken,
     pub(super) same_site: Arc<SameSite>,
 }
 
@@ -38,8 +39,8 @@ pub struct Limits {
     pub heartbeat: Duration,
 }
 
-/// The core rooms that requests are passed to.
-pub struct Rooms {
+/// What `app` puts together for requests.
+pub struct Parts {
     /// Puts records in.
     pub produce: Produce,
     /// Opens streams.
@@ -48,32 +49,33 @@ pub struct Rooms {
     pub catalog: Catalog,
     /// Makes topics.
     pub admin: Admin,
+    /// The rules in force.
+    pub access: Access,
+    /// What requests are held to.
+    pub limits: Limits,
+    /// Where requests are counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl AppState {
-    /// Puts together what handlers are given, for a listener at `address`. `shutdown` makes readiness go off.
+    /// What handlers are given behind a listener at `address`. `shutdown` makes readiness go off.
     pub fn new(
-        rooms: Rooms,
-        access: Access,
-        settings: &crate::config::Config,
+        parts: Parts,
+        listen: &config::Listen,
         address: SocketAddr,
-        (metrics, shutdown): (Arc<Metrics>, CancellationToken),
+        shutdown: CancellationToken,
     ) -> Self {
-        let limits = Limits {
-            max_record_bytes: settings.produce.max_record_bytes,
-            max_cursor_bytes: settings.streams.max_cursor_bytes,
-            heartbeat: settings.streams.heartbeat,
-        };
         Self {
-            readiness: Readiness::new(rooms.catalog.clone(), shutdown),
-            same_site: Arc::new(SameSite::new(settings.listen.cors_origins.clone(), address)),
-            access,
-            produce: rooms.produce,
-            broadcast: rooms.broadcast,
-            catalog: rooms.catalog,
-            admin: rooms.admin,
-            metrics,
-            limits,
+            health: Health::new(parts.catalog.clone()),
+            shutdown,
+            same_site: Arc::new(SameSite::new(listen.cors_origins.clone(), address)),
+            access: parts.access,
+            produce: parts.produce,
+            broadcast: parts.broadcast,
+            catalog: parts.catalog,
+            admin: parts.admin,
+            metrics: parts.metrics,
+            limits: parts.limits,
         }
     }
 }
