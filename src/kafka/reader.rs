@@ -198,7 +198,8 @@ impl Task {
 
     fn drain(&self, consumer: &BaseConsumer<Context>, queues: &Queues, events: &mpsc::Sender<Vec<Event>>) {
         let mut ready = Vec::new();
-        loop {
+        // Another partition is the first in every round: a batch may be full before the last has had its turn.
+        for first in (0..queues.len()).cycle() {
             if self.bell.wait(&mut ready).is_none() {
                 return;
             }
@@ -207,8 +208,9 @@ impl Task {
             while let Some(polled) = consumer.poll(Duration::ZERO) {
                 batch.push(&self.topic, None, polled);
             }
-            for (index, queue) in queues.iter().enumerate().filter(|(index, _)| ready[*index]) {
-                if !batch.take(&self.topic, self.positions[index].0, queue) {
+            let round = (first..queues.len()).chain(0..first);
+            for index in round.filter(|index| ready[*index]) {
+                if !batch.take(&self.topic, self.positions[index].0, &queues[index]) {
                     self.bell.ring(index);
                 }
             }
