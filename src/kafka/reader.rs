@@ -6,15 +6,15 @@
 //! a bounded channel; when nobody takes from the channel the thread stands still, librdkafka's bounded prefetch
 //! fills, and fetching stops.
 
+use super::context::Context;
 use super::error::{Error, Remedy, Written};
 use super::ffi;
 use super::settings::Settings;
 use crate::record::{Record, TopicName};
 use bytes::Bytes;
-use rdkafka::ClientContext;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::base_consumer::PartitionQueue;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
@@ -147,17 +147,6 @@ impl Bell {
     }
 }
 
-/// Keeps quiet about what is told as an event, and about trouble that librdkafka mends by itself.
-struct Context;
-
-impl ClientContext for Context {
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "reader");
-    }
-}
-
-impl ConsumerContext for Context {}
-
 struct Task {
     settings: Settings,
     topic: TopicName,
@@ -209,7 +198,8 @@ impl Task {
 
     fn drain(&self, consumer: &BaseConsumer<Context>, queues: &Queues, events: &mpsc::Sender<Vec<Event>>) {
         let mut ready = Vec::new();
-        loop {
+        // Another partition is the first in every round: a batch may be full before the last has had its turn.
+        for first in (0..queues.len()).cycle() {
             if self.bell.wait(&mut ready).is_none() {
                 return;
             }
@@ -218,8 +208,9 @@ impl Task {
             while let Some(polled) = consumer.poll(Duration::ZERO) {
                 batch.push(&self.topic, None, polled);
             }
-            for (index, queue) in queues.iter().enumerate().filter(|(index, _)| ready[*index]) {
-                if !batch.take(&self.topic, self.positions[index].0, queue) {
+            let round = (first..queues.len()).chain(0..first);
+            for index in round.filter(|index| ready[*index]) {
+                if !batch.take(&self.topic, self.positions[index].0, &queues[index]) {
                     self.bell.ring(index);
                 }
             }
