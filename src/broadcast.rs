@@ -12,6 +12,7 @@ mod viewer;
 pub use stream::{Item, Stream};
 
 use crate::config;
+use crate::kafka::error::Remedy;
 use crate::kafka::{Catalog, Error as KafkaError, Settings};
 use crate::record::{Cursor, Start, TopicName, cursor::TopicMark};
 use crate::telemetry::Metrics;
@@ -59,6 +60,13 @@ pub enum Error {
     /// Every reader is in use.
     #[error("all {0} readers are in use")]
     Full(usize),
+}
+
+impl Error {
+    /// Whether no waiting mends it.
+    fn is_final(&self) -> bool {
+        matches!(self, Self::Kafka(error) if error.remedy() == Remedy::Caller)
+    }
 }
 
 /// Opens streams.

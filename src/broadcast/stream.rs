@@ -7,12 +7,12 @@
 use super::opening::Opening;
 use super::viewer::Viewer;
 use super::{Error, Request, Seat, Shared};
-use crate::kafka::error::Remedy;
 use crate::kafka::reader::{Event, Reader};
 use crate::record::{Cursor, Loss};
 use crate::wire::sse;
 use bytes::{Bytes, BytesMut};
 use rand::RngExt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -54,9 +54,16 @@ enum State {
     Reading(Reader),
     /// Stands at its cursor and looks for a place to go on from, not before this time.
     Lost(Instant),
+    /// Looks for it. Kafka may take its time to answer, so the wait must not stand in the way of anything else.
+    Opening(Opened),
+    /// Tells what no waiting mends.
+    Failed(Error),
     /// Nothing follows.
     Ended,
 }
+
+/// A place to go on from, when it is found.
+type Opened = Pin<Box<dyn Future<Output = Result<(Opening, Seat), Error>> + Send>>;
 
 impl Stream {
     pub(super) fn new(shared: Arc<Shared>, request: Request, opening: Opening, seat: Seat) -> Self {
@@ -90,6 +97,11 @@ impl Stream {
             let silence = tokio::time::sleep_until(self.silence);
             let step = match &mut self.state {
                 State::Ended => return None,
+                State::Failed(error) => {
+                    let error = error.clone();
+                    self.state = State::Ended;
+                    return Some(Item::Fault(error));
+                }
                 State::Reading(reader) => tokio::select! {
                     biased;
                     () = shutdown.cancelled() => Step::End,
@@ -100,7 +112,13 @@ impl Stream {
                     biased;
                     () = shutdown.cancelled() => Step::End,
                     () = silence => Step::Heartbeat,
-                    () = tokio::time::sleep_until(*until) => Step::Reopen,
+                    () = tokio::time::sleep_until(*until) => Step::Open,
+                },
+                State::Opening(opened) => tokio::select! {
+                    biased;
+                    () = shutdown.cancelled() => Step::End,
+                    opened = opened => Step::Opened(opened),
+                    () = silence => Step::Heartbeat,
                 },
             };
             match step {
@@ -108,12 +126,8 @@ impl Stream {
                 Step::Heartbeat => self.head.extend_from_slice(sse::HEARTBEAT),
                 Step::Events(events) => self.take(events),
                 Step::Lost => self.state = State::Lost(Instant::now() + REOPEN_WAIT),
-                Step::Reopen => {
-                    if let Err(error) = self.reopen().await {
-                        self.state = State::Ended;
-                        return Some(Item::Fault(error));
-                    }
-                }
+                Step::Open => self.state = State::Opening(self.open()),
+                Step::Opened(opened) => self.go_on(opened),
             }
         }
     }
@@ -151,29 +165,28 @@ impl Stream {
     }
 
     /// Finds where to go on, as if the client had come back with its cursor.
-    ///
-    /// # Errors
-    /// What no waiting mends.
-    async fn reopen(&mut self) -> Result<(), Error> {
-        let opening =
-            self.shared.opening(&self.request.topic, &self.request.from, Some(self.viewer.cursor())).await;
-        let found = match opening {
-            Ok(opening) => self.shared.seat().await.map(|seat| (opening, seat)),
-            Err(error) => Err(error.into()),
-        };
-        match found {
+    fn open(&self) -> Opened {
+        let (shared, cursor) = (self.shared.clone(), self.viewer.cursor().clone());
+        let (topic, from) = (self.request.topic.clone(), self.request.from.clone());
+        Box::pin(async move {
+            let opening = shared.opening(&topic, &from, Some(&cursor)).await?;
+            Ok((opening, shared.seat().await?))
+        })
+    }
+
+    /// Goes on from what was found, looks again later, or ends with what no waiting mends.
+    fn go_on(&mut self, opened: Result<(Opening, Seat), Error>) {
+        self.state = match opened {
             Ok((opening, seat)) => {
                 self.viewer.reopen(&opening, &mut self.head);
-                self.state = read(&self.shared, &self.request, &opening, seat);
-                Ok(())
+                read(&self.shared, &self.request, &opening, seat)
             }
-            Err(Error::Kafka(error)) if error.remedy() == Remedy::Caller => Err(error.into()),
+            Err(error) if error.is_final() => State::Failed(error),
             Err(error) => {
                 tracing::debug!(topic = %self.request.topic, %error, "a stream waits");
-                self.state = State::Lost(Instant::now() + REOPEN_WAIT);
-                Ok(())
+                State::Lost(Instant::now() + REOPEN_WAIT)
             }
-        }
+        };
     }
 }
 
@@ -188,7 +201,8 @@ enum Step {
     Heartbeat,
     Events(Vec<Event>),
     Lost,
-    Reopen,
+    Open,
+    Opened(Result<(Opening, Seat), Error>),
 }
 
 fn read(shared: &Shared, request: &Request, opening: &Opening, seat: Seat) -> State {
