@@ -7,6 +7,8 @@
 use super::opening::Opening;
 use super::viewer::Viewer;
 use super::{Error, Request, Seat, Shared};
+use crate::kafka::Error as KafkaError;
+use crate::kafka::error::Remedy;
 use crate::kafka::reader::{Event, Reader};
 use crate::record::{Cursor, Loss};
 use crate::wire::sse;
@@ -150,8 +152,8 @@ impl Stream {
                     }
                     Event::End(partition) => self.viewer.reached_end(partition, &mut self.head),
                     Event::Failed(partition, error) => {
-                        tracing::info!(topic = %self.request.topic, partition, %error, "looking for a place to go on from");
-                        self.state = State::Lost(Instant::now() + REOPEN_PAUSE);
+                        tracing::info!(topic = %self.request.topic, partition, %error, "cannot read on");
+                        self.state = after(error);
                         return;
                     }
                 }
@@ -215,7 +217,45 @@ fn read(shared: &Shared, request: &Request, opening: &Opening, seat: Seat) -> St
     }
 }
 
+/// What becomes of a stream whose reader met `error`.
+fn after(error: KafkaError) -> State {
+    match error {
+        // Judged against the log as it is now, these become a gap, or the fault they are.
+        KafkaError::OffsetOutOfRange
+        | KafkaError::TopicNotFound(_)
+        | KafkaError::PartitionOutOfRange { .. } => State::Lost(Instant::now() + REOPEN_PAUSE),
+        // A place would be found, and be refused again without end: who may describe a topic may not always read it.
+        error if error.remedy() == Remedy::Caller => State::Failed(error.into()),
+        _ => State::Lost(Instant::now() + REOPEN_WAIT),
+    }
+}
+
 /// Jittered, so that clients cut off together do not come back together.
 fn retry() -> Duration {
     Duration::from_millis(rand::rng().random_range(2000..3000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::error::Written;
+    use crate::record::TopicName;
+
+    #[test]
+    fn only_what_another_place_may_mend_is_looked_for_again() {
+        let topic = TopicName::parse("t").expect("a legal name");
+        let unavailable = KafkaError::Unavailable { reason: String::new(), written: Written::No };
+        for error in [
+            KafkaError::OffsetOutOfRange,
+            KafkaError::TopicNotFound(topic.clone()),
+            KafkaError::PartitionOutOfRange { topic, partitions: 1 },
+            unavailable,
+            KafkaError::Misconfigured(String::new()),
+        ] {
+            assert!(matches!(after(error.clone()), State::Lost(_)), "{error}");
+        }
+        for error in [KafkaError::Forbidden(String::new()), KafkaError::Refused(String::new())] {
+            assert!(matches!(after(error.clone()), State::Failed(_)), "{error}");
+        }
+    }
 }
