@@ -7,6 +7,7 @@
 
 mod harness;
 
+mod dev;
 mod docs;
 mod edge;
 mod produce;
@@ -15,6 +16,6 @@ mod topics;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let tests = [docs::tests(), edge::tests(), produce::tests(), topics::tests()];
+    let tests = [dev::tests(), docs::tests(), edge::tests(), produce::tests(), topics::tests()];
     harness::run(tests.into_iter().flatten().collect())
 }
