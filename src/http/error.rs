@@ -178,6 +178,7 @@ impl From<broadcast::Error> for ApiError {
     fn from(error: broadcast::Error) -> Self {
         match error {
             broadcast::Error::Kafka(error) => error.into(),
+            broadcast::Error::TooWide(_) => Self::new(code::SELECTION_TOO_WIDE, error.to_string()),
             broadcast::Error::Full(_) => {
                 Self::new(code::OVERLOADED, "the gateway has as many streams as it may; try again")
             }
