@@ -7,6 +7,7 @@
 
 mod harness;
 
+mod broker;
 mod dev;
 mod docs;
 mod edge;
@@ -16,6 +17,7 @@ mod topics;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let tests = [dev::tests(), docs::tests(), edge::tests(), produce::tests(), topics::tests()];
+    let tests =
+        [broker::tests(), dev::tests(), docs::tests(), edge::tests(), produce::tests(), topics::tests()];
     harness::run(tests.into_iter().flatten().collect())
 }
