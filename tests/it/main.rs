@@ -10,11 +10,12 @@ mod harness;
 mod docs;
 mod edge;
 mod produce;
+mod stream;
 mod topics;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let tests = [docs::tests(), edge::tests(), produce::tests(), topics::tests()];
+    let tests = [docs::tests(), edge::tests(), produce::tests(), stream::tests(), topics::tests()];
     harness::run(tests.into_iter().flatten().collect())
 }

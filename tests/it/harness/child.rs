@@ -63,6 +63,11 @@ impl Child {
         Self { process, stdout, stderr }
     }
 
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The lines on standard output so far.
     pub fn stdout(&self) -> Vec<String> {
         self.stdout.lines()
