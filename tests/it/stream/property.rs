@@ -56,7 +56,7 @@ async fn a_reader_that_reconnects_sees_every_record_once(context: Context) {
 async fn run(context: &Context, format: &str) -> (Vec<Seen>, Vec<Entry>, u64) {
     let seed = std::env::var("PROPERTY_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| rand::rng().random());
-    println!("property of format={format}: PROPERTY_SEED={seed}");
+    eprintln!("property of format={format}: PROPERTY_SEED={seed}");
     let topic = context.topic("property", PARTITIONS as i32).await;
     let (gateway, enough) = (context.gateway().await, Arc::new(AtomicBool::new(false)));
     let mut client = Client::new(&gateway, &topic, format, seed);

@@ -16,6 +16,7 @@ pub fn tests() -> Vec<Test> {
         a_cursor_without_segments_has_seen_nothing,
         a_finished_cursor_ends_an_event_source_for_good,
         clients_that_name_no_type_get_events_too,
+        a_topic_is_streamed_right_after_it_was_made,
     ]
 }
 
@@ -171,5 +172,18 @@ async fn clients_that_name_no_type_get_events_too(context: Context) {
         assert_eq!(stream.header("content-type"), "text/event-stream", "{accept}");
         stream.expect("ready").await;
         stream.expect("message").await;
+    }
+}
+
+async fn a_topic_is_streamed_right_after_it_was_made(context: Context) {
+    let gateway = context.gateway().await;
+    for round in 0..5 {
+        let topic = context.name(&format!("new-{round}"));
+        let made = gateway.put(&format!("/v1/topics/{topic}"), r#"{"partitions":40}"#).await;
+        made.json(201);
+        let mut stream = gateway.stream(&topic, "").await;
+        stream.expect("ready").await;
+        gateway.produce(&topic, "partition=39", "1").await.receipt();
+        assert_eq!(address(&stream.records(1).await[0]), (39, 0));
     }
 }
