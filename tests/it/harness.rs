@@ -21,7 +21,7 @@ pub use capability::Capability;
 pub use child::Child;
 pub use context::{Context, OwnBroker};
 pub use gateway::{Gateway, send};
-pub use kafka::{Entry, Kafka};
+pub use kafka::{Entry, Kafka, off_thread};
 pub use reply::Reply;
 pub use run::{Test, run};
 pub use socket::Socket;

@@ -7,6 +7,7 @@
 
 mod harness;
 
+mod dev;
 mod docs;
 mod edge;
 mod produce;
@@ -16,6 +17,7 @@ mod topics;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let tests = [docs::tests(), edge::tests(), produce::tests(), stream::tests(), topics::tests()];
+    let tests =
+        [dev::tests(), docs::tests(), edge::tests(), produce::tests(), stream::tests(), topics::tests()];
     harness::run(tests.into_iter().flatten().collect())
 }

@@ -1,5 +1,6 @@
 //! The built binary in a process of its own, for what only a process can show: signals, exit codes, output.
 
+use super::gateway::Gateway;
 use super::kafka::off_thread;
 use super::wait::until;
 use rustix::process::{Pid, Signal, kill_process};
@@ -90,11 +91,13 @@ impl Child {
         .await
     }
 
-    /// Where a gateway listens, as soon as its log says so.
-    pub async fn address(&mut self) -> SocketAddr {
+    /// The gateway it runs, as soon as its log says where it listens.
+    pub async fn gateway(&mut self) -> Gateway {
         let line = self.line("listening").await;
-        let words = line.split([' ', '"', ',']).map(|word| word.trim_start_matches("address="));
-        words.filter_map(|word| word.parse().ok()).next().unwrap_or_else(|| panic!("no address in {line}"))
+        // A log line of either format.
+        let mut words = line.split([' ', '"', ',']).map(|word| word.trim_start_matches("address="));
+        let address = words.find_map(|word| word.parse::<SocketAddr>().ok());
+        Gateway::at(address.unwrap_or_else(|| panic!("no address in {line}")))
     }
 
     /// Sends SIGTERM.

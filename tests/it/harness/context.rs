@@ -54,7 +54,7 @@ impl OwnBroker {
 
     /// Clients of this broker.
     pub fn kafka(&self) -> Kafka {
-        Kafka::new(self.broker.bootstrap())
+        Kafka::at(&self.broker.bootstrap())
     }
 }
 
@@ -79,7 +79,7 @@ impl Context {
 
     /// Clients of the run's broker.
     pub fn kafka(&self) -> Kafka {
-        Kafka::new(self.inner.shared.broker.bootstrap())
+        Kafka::at(&self.inner.shared.broker.bootstrap())
     }
 
     /// Makes a topic that keeps records however old their timestamps are, and gives its full name.

@@ -34,6 +34,11 @@ impl Gateway {
         Self { address, client: client(), stop, task }
     }
 
+    /// The gateway of another process, which ends with that.
+    pub fn at(address: SocketAddr) -> Self {
+        Self { address, client: client(), stop: CancellationToken::new(), task: Arc::default() }
+    }
+
     /// Tells it to end as SIGTERM would, and waits until it has.
     pub async fn stop(&self) {
         self.stop.cancel();

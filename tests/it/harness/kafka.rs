@@ -33,8 +33,9 @@ pub struct Kafka {
 }
 
 impl Kafka {
-    pub(super) fn new(bootstrap: String) -> Self {
-        Self { bootstrap }
+    /// Clients of the broker at this address.
+    pub fn at(bootstrap: &str) -> Self {
+        Self { bootstrap: bootstrap.to_owned() }
     }
 
     /// The value for a client's `bootstrap.servers`.
