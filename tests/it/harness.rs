@@ -15,6 +15,7 @@ mod run;
 mod socket;
 mod sse;
 mod wait;
+mod writer;
 
 pub use capability::Capability;
 pub use child::Child;
@@ -26,6 +27,7 @@ pub use run::{Test, run};
 pub use socket::Socket;
 pub use sse::{Event, Parser, Sse};
 pub use wait::{DEADLINE, until, within};
+pub use writer::{Draft, Writer};
 
 /// The tests of a file by the names of their functions, each with the capabilities that it needs:
 /// `tests![one_sentence, another needs [Transactions]]`.
