@@ -12,6 +12,7 @@ pub fn tests() -> Vec<Test> {
         a_broker_that_left_is_told_in_time_and_serves_again_when_it_is_back,
         a_broker_that_answers_too_late_is_told_as_a_time_out,
         what_the_broker_refuses_for_good_is_told_by_its_meaning,
+        what_kafkas_rules_forbid_is_told_as_forbidden,
         what_the_broker_refuses_for_a_while_is_tried_again,
         too_few_replicas_for_too_long_are_told_as_retryable,
     ]
@@ -97,7 +98,6 @@ async fn what_the_broker_refuses_for_good_is_told_by_its_meaning(context: Contex
     // Codes of Kafka's protocol.
     let table = [
         (10, "MESSAGE_TOO_LARGE", 413, "record_too_large"),
-        (29, "TOPIC_AUTHORIZATION_FAILED", 403, "forbidden"),
         (31, "CLUSTER_AUTHORIZATION_FAILED", 403, "forbidden"),
         (32, "INVALID_TIMESTAMP", 400, "refused_by_kafka"),
         (44, "POLICY_VIOLATION", 400, "refused_by_kafka"),
@@ -116,6 +116,17 @@ async fn what_the_broker_refuses_for_good_is_told_by_its_meaning(context: Contex
     let ledger = broker.kafka().consume_all("orders").await;
     assert!(ledger.iter().all(|entry| entry.value.as_deref() != Some(b"refused")), "{ledger:?}");
     assert_eq!(ledger.len(), 1 + 2 * table.len());
+}
+
+/// librdkafka remembers this refusal for the topic until it asks for metadata again, so nothing is sent after it.
+async fn what_kafkas_rules_forbid_is_told_as_forbidden(context: Context) {
+    let (broker, gateway) = troubled(&context).await;
+    for acks in ["all", "leader"] {
+        broker.faults().refuse_produces(29, 1);
+        let reply = gateway.produce("orders", &format!("acks={acks}"), "refused").await;
+        assert_eq!(reply.problem(403, "forbidden")["retryable"], false);
+    }
+    assert_eq!(broker.kafka().consume_all("orders").await.len(), 1);
 }
 
 async fn what_the_broker_refuses_for_a_while_is_tried_again(context: Context) {

@@ -73,6 +73,10 @@ async fn read(body: Body) -> Result<TopicSpec, ApiError> {
     let body =
         Limited::new(body, MAX_BODY_BYTES).collect().await.map_err(|error| invalid(error.to_string()))?;
     let body = body.to_bytes();
+    if body.trim_ascii_start().starts_with(b"[") {
+        // serde would read its items as the fields in their order.
+        return Err(invalid("an array where an object belongs, at line 1 column 1".to_owned()));
+    }
     let wanted: Wanted = if body.is_empty() {
         Wanted::default()
     } else {
