@@ -111,7 +111,8 @@ async fn compare(
     name: &TopicName,
     spec: &TopicSpec,
 ) -> Result<(), ApiError> {
-    let topic = catalog.refresh(name).await?;
+    // Whoever made it may have done so a moment ago: the broker that is asked need not have heard of it yet.
+    let topic = catalog.await_topic(name).await?;
     let configs = if spec.configs.is_empty() { Vec::new() } else { admin.configs(name).await? };
     let differences = differences(&topic, &configs, spec);
     if differences.is_empty() {
