@@ -1,0 +1,38 @@
+//! What may be typed behind `cargo bench --bench NAME --`, and what a report says of its circumstances.
+
+use clap::Parser;
+use std::time::Duration;
+
+/// Rounds of a few seconds each; the report goes to standard output.
+#[derive(Debug, Parser)]
+pub struct Options {
+    /// How long each contender is measured in a round
+    #[arg(long, value_name = "SECONDS")]
+    seconds: Option<f64>,
+    /// How many rounds
+    #[arg(long, default_value_t = 7)]
+    pub rounds: usize,
+    /// Run as the bare server (what a bench starts by itself)
+    #[arg(long, hide = true)]
+    pub bare: bool,
+    /// What cargo adds
+    #[arg(long = "bench", hide = true)]
+    _bench: bool,
+}
+
+impl Options {
+    /// How long each contender is measured in a round: what was typed, or the bench's own default.
+    pub fn time(&self, default: Duration) -> Duration {
+        self.seconds.map_or(default, Duration::from_secs_f64)
+    }
+}
+
+/// Prints what a reader of the figures has to know first.
+pub fn print_circumstances(bench: &str, broker: &str, plan: &str) {
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    // Linux tells how busy the machine was; elsewhere nothing does in one line.
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().filter(|load| !load.is_empty()).unwrap_or("unknown");
+    println!("# {bench}, {}\n", jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC"));
+    println!("Broker: {broker}. {plan}. Cores: {cores}, load average at the start: {load}.\n");
+}
