@@ -10,7 +10,7 @@ use crate::access::{Access, OpenToAll};
 use crate::broadcast::Broadcast;
 use crate::config::Config;
 use crate::dev::{Broker, BrokerSettings};
-use crate::http::state::Rooms;
+use crate::http::state::{Limits, Parts};
 use crate::http::{AppState, router};
 use crate::kafka::{self, Admin, Catalog, Producer, Settings, admin};
 use crate::produce::Produce;
@@ -85,25 +85,17 @@ impl App {
         let catalog = Catalog::new(client.clone(), &settings);
         let admin = Admin::new(client, &settings);
         let producer = Arc::new(Producer::new(settings.clone())?);
-        let rooms = Rooms {
-            produce: Produce::new(
-                &config.produce,
-                catalog.clone(),
-                admin.clone(),
-                producer.clone(),
-                metrics.clone(),
-            ),
-            broadcast: Broadcast::new(
-                &config.streams,
-                settings,
-                catalog.clone(),
-                metrics.clone(),
-                shutdown.clone(),
-            ),
-            catalog,
-            admin,
+        let produce =
+            Produce::new(&config.produce, catalog.clone(), admin.clone(), producer.clone(), metrics.clone());
+        let broadcast =
+            Broadcast::new(&config.streams, settings, catalog.clone(), metrics.clone(), shutdown.clone());
+        let limits = Limits {
+            max_record_bytes: config.produce.max_record_bytes,
+            max_cursor_bytes: config.streams.max_cursor_bytes,
+            heartbeat: config.streams.heartbeat,
         };
-        let state = AppState::new(rooms, access, config, address, (metrics.clone(), shutdown.clone()));
+        let parts = Parts { produce, broadcast, catalog, admin, access, limits, metrics: metrics.clone() };
+        let state = AppState::new(parts, &config.listen, address, shutdown.clone());
         let deadline = config.listen.shutdown_deadline;
         Ok(Self { listener, address, state, metrics, producer, shutdown, deadline })
     }
@@ -168,11 +160,8 @@ pub async fn dev(mut config: Config, broker_only: bool) -> Result<(), Error> {
 
 fn start_broker(config: &Config) -> Result<Broker, Error> {
     let (listen, topic_bytes) = (config.dev.kafka_listen, config.dev.topic_bytes);
-    Broker::start(BrokerSettings { listen, topic_bytes, ..BrokerSettings::default() }).map_err(|source| Error::Listen {
-        address: listen,
-        setting: "dev.kafka_listen",
-        flag: "--kafka-listen",
-        source,
+    Broker::start(BrokerSettings { listen, topic_bytes, ..BrokerSettings::default() }).map_err(|source| {
+        Error::Listen { address: listen, setting: "dev.kafka_listen", flag: "--kafka-listen", source }
     })
 }
 

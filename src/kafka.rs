@@ -7,7 +7,7 @@
 pub mod admin;
 pub mod catalog;
 pub mod error;
-#[allow(unsafe_code)]
+#[expect(unsafe_code, reason = "the one door to librdkafka's own calls")]
 mod ffi;
 pub mod producer;
 pub mod reader;

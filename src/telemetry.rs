@@ -8,6 +8,7 @@ mod metrics;
 pub use metrics::{Metrics, RequestLabels};
 
 use crate::config::{LogFormat, Telemetry};
+use std::io::{self, IsTerminal};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
@@ -29,7 +30,8 @@ pub enum LogError {
 /// When the filter cannot be read, or logging was begun before.
 pub fn start_logging(settings: &Telemetry) -> Result<(), LogError> {
     let filter = EnvFilter::builder().parse(&settings.log)?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     let registry = tracing_subscriber::registry().with(filter);
     match settings.log_format {
         LogFormat::Text => registry.with(lines).try_init()?,

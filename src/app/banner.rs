@@ -21,7 +21,10 @@ pub fn gateway(http: SocketAddr, kafka: &str, topic_bytes: u64) -> String {
 
 /// The broker without a gateway.
 pub fn broker_alone(kafka: &str, topic_bytes: u64) -> String {
-    format!("\nThe embedded Kafka broker is ready.\n\n  Kafka    {kafka}\n  data     {}\n\n", kept(topic_bytes))
+    format!(
+        "\nThe embedded Kafka broker is ready.\n\n  Kafka    {kafka}\n  data     {}\n\n",
+        kept(topic_bytes)
+    )
 }
 
 fn kept(topic_bytes: u64) -> String {

@@ -88,7 +88,12 @@ impl Opening {
 
     /// The partitions to read, each with its next offset.
     pub fn reads(&self) -> Vec<(i32, i64)> {
-        (0..).zip(&self.positions).zip(&self.selected).filter(|(_, on)| **on).map(|((p, at), _)| (p, *at)).collect()
+        (0..)
+            .zip(&self.positions)
+            .zip(&self.selected)
+            .filter(|(_, on)| **on)
+            .map(|((p, at), _)| (p, *at))
+            .collect()
     }
 
     fn select(&mut self, starts: &BTreeMap<i32, i64>) -> Result<(), NoSuchPartition> {

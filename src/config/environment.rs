@@ -57,7 +57,7 @@ pub(super) fn read(
         }
         match resolve(rest, sections) {
             Ok((section, key, None, rule)) => {
-                values.entry(section).or_default().insert(key.to_owned(), rule.from_text(text));
+                values.entry(section).or_default().insert(key.to_owned(), rule.value_of(text));
             }
             Ok((section, key, Some(property), _)) => {
                 let table = values.entry(section).or_default().entry(key.to_owned());
@@ -81,21 +81,19 @@ fn resolve(rest: &str, sections: &[Section]) -> Result<Target, String> {
         let field = section.fields.iter().find(|field| is(field.key, part))?;
         Some((section.name, field))
     });
-    let property = parts.collect::<Vec<_>>().join(".");
+    let behind: Vec<&str> = parts.collect();
     match field {
         Some((section, field)) if matches!(field.rule, Rule::Properties) => {
-            if property.is_empty()
-                || property.bytes().any(|byte| byte.is_ascii_uppercase())
-                    == property.bytes().any(|byte| byte.is_ascii_lowercase())
-            {
+            let name = behind.join(".");
+            if name.is_empty() || name.bytes().any(|byte| byte.is_ascii_lowercase()) {
                 let example = variable(&[section, field.key, "security.protocol"]);
                 return Err(format!(
                     "found no property's name behind it; allowed: a name, as in `{example}`"
                 ));
             }
-            Ok((section, field.key, Some(property.to_ascii_lowercase()), &field.rule))
+            Ok((section, field.key, Some(name.to_ascii_lowercase()), &field.rule))
         }
-        Some((section, field)) if property.is_empty() => Ok((section, field.key, None, &field.rule)),
+        Some((section, field)) if behind.is_empty() => Ok((section, field.key, None, &field.rule)),
         _ => Err(unknown(rest, sections)),
     }
 }
@@ -213,6 +211,7 @@ mod tests {
             "SLUICEGATE_LISTEN",
             "SLUICEGATE_listen__http",
             "SLUICEGATE_LISTEN__HTTP__X",
+            "SLUICEGATE_LISTEN__HTTP__",
             "SLUICEGATE_PRODUCE__MAX_RECORD_BYTE",
             "SLUICEGATE_KAFKA_PROPERTIES__SASL__PASSWORD",
             "SLUICEGATE_KAFKA__PROPERTIES__",

@@ -111,7 +111,7 @@ impl Rule {
 
     /// The value that the text of an environment variable stands for. A text that stands for none stays a
     /// text, which [`Rule::check`] then refuses in its own words.
-    pub fn from_text(&self, text: &str) -> Value {
+    pub fn value_of(&self, text: &str) -> Value {
         let value = match self {
             Self::Integer(..) => text.parse::<u64>().ok().map(Value::from),
             Self::Flag => text.parse::<bool>().ok().map(Value::from),
@@ -216,13 +216,13 @@ mod tests {
     #[test]
     fn a_variable_is_read_by_the_rule_of_its_key() {
         let plain = |value: Value| (value.to_u128(), value.to_bool(), value.into_string());
-        assert_eq!(plain(NUMBER.from_text("42")), (Some(42), None, None));
-        assert_eq!(plain(NUMBER.from_text("4x")), (None, None, Some("4x".to_owned())));
-        assert_eq!(plain(Rule::Flag.from_text("true")), (None, Some(true), None));
-        assert_eq!(plain(Rule::Flag.from_text("yes")), (None, None, Some("yes".to_owned())));
-        assert_eq!(plain(Rule::Address.from_text("1")), (None, None, Some("1".to_owned())));
-        let list = Rule::Origins.from_text("http://a, http://b,").into_array().expect("a list");
+        assert_eq!(plain(NUMBER.value_of("42")), (Some(42), None, None));
+        assert_eq!(plain(NUMBER.value_of("4x")), (None, None, Some("4x".to_owned())));
+        assert_eq!(plain(Rule::Flag.value_of("true")), (None, Some(true), None));
+        assert_eq!(plain(Rule::Flag.value_of("yes")), (None, None, Some("yes".to_owned())));
+        assert_eq!(plain(Rule::Address.value_of("1")), (None, None, Some("1".to_owned())));
+        let list = Rule::Origins.value_of("http://a, http://b,").into_array().expect("a list");
         assert_eq!(list.iter().filter_map(Value::as_str).collect::<Vec<_>>(), ["http://a", "http://b"]);
-        assert_eq!(Rule::Origins.from_text("").into_array().map(|list| list.len()), Some(0));
+        assert_eq!(Rule::Origins.value_of("").into_array().map(|list| list.len()), Some(0));
     }
 }

@@ -33,11 +33,6 @@ pub(super) const REFUSED: &[Refusal] = &[
     },
     Refusal { names: &["client.id"], when: Always, reason: "set `kafka.client_id`" },
     Refusal {
-        names: &["metadata.max.age.ms", "topic.metadata.refresh.interval.ms"],
-        when: Always,
-        reason: "set `kafka.metadata_max_age`",
-    },
-    Refusal {
         names: &["allow.auto.create.topics"],
         when: Always,
         reason: "a read or a look-up must never create a topic; for producing set `produce.auto_create`",
@@ -63,9 +58,9 @@ pub(super) const REFUSED: &[Refusal] = &[
         reason: "set `produce.queue_records`, which is also what 503 `overloaded` goes by",
     },
     Refusal {
-        names: &["linger.ms", "queue.buffering.max.ms"],
+        names: &["queue.buffering.max.ms"],
         when: Always,
-        reason: "a record is sent at once, and what comes meanwhile makes the next batch: waiting for more would delay every answer",
+        reason: "set it by its other name, `linger.ms`, which is 0 unless set",
     },
     Refusal {
         names: &["compression.codec", "compression.type"],
@@ -169,14 +164,14 @@ pub(super) const REFUSED: &[Refusal] = &[
         reason: "each request says its own `isolation`, and `read_committed` is the default",
     },
     Refusal {
-        names: &["queued.max.messages.kbytes", "queued.min.messages"],
+        names: &["queued.max.messages.kbytes"],
         when: Always,
         reason: "how far a reader reads ahead is `streams.reader_queue_bytes`",
     },
     Refusal {
         names: &["statistics.interval.ms"],
         when: Always,
-        reason: "the gateway sets it to what its own metrics need",
+        reason: "nobody would read librdkafka's statistics; the gateway's own are at `/metrics`",
     },
     Refusal {
         names: &["log_level", "log.queue"],
@@ -278,6 +273,10 @@ mod tests {
             ("enable.auto.commit", "false", true),
             ("debug", "all", false),
             ("compression.level", "3", false),
+            ("linger.ms", "5", false),
+            ("queue.buffering.max.ms", "5", true),
+            ("queued.min.messages", "10", false),
+            ("topic.metadata.refresh.interval.ms", "1000", false),
             ("security.protocol", "sasl_ssl", false),
         ] {
             assert_eq!(refusal(name, value).is_some(), refused, "{name} = {value}");

@@ -138,14 +138,19 @@ impl From<KafkaError> for ApiError {
             KafkaError::PartitionOutOfRange { .. } => Self::new(code::PARTITION_OUT_OF_RANGE, detail),
             KafkaError::RecordTooLarge => Self::new(code::RECORD_TOO_LARGE, detail),
             KafkaError::Forbidden(_) => Self::new(code::FORBIDDEN, detail),
-            KafkaError::Refused(_) | KafkaError::OffsetOutOfRange => Self::new(code::REFUSED_BY_KAFKA, detail),
+            KafkaError::Refused(_) | KafkaError::OffsetOutOfRange => {
+                Self::new(code::REFUSED_BY_KAFKA, detail)
+            }
             KafkaError::TopicExists => Self::new(code::TOPIC_DIFFERS, detail),
             KafkaError::QueueFull => {
                 Self::new(code::OVERLOADED, "too many records are on their way to Kafka; try again")
             }
             KafkaError::Unavailable { written, .. } => Self {
                 written: Some(written),
-                ..Self::new(code::KAFKA_UNAVAILABLE, "Kafka cannot be reached, or has too few replicas, just now")
+                ..Self::new(
+                    code::KAFKA_UNAVAILABLE,
+                    "Kafka cannot be reached, or has too few replicas, just now",
+                )
             },
             KafkaError::TimedOut { written } => {
                 Self { written: Some(written), ..Self::new(code::DELIVERY_TIMED_OUT, detail) }

@@ -26,11 +26,12 @@ impl<S: Send + Sync> FromRequestParts<S> for OneTopic {
             .map_err(|rejection| ApiError::new(code::INVALID_TOPIC, rejection.body_text()))?;
         let text = params.iter().find(|(name, _)| *name == "topics").map_or("", |(_, text)| text);
         if text.contains([',', '*']) {
-            let detail = format!("`{text}` is a list or a pattern; this request takes one literal topic name");
+            let detail =
+                format!("`{text}` is a list or a pattern; this request takes one literal topic name");
             return Err(ApiError::new(code::ONE_TOPIC_ONLY, detail));
         }
-        let name =
-            TopicName::parse(text).map_err(|invalid| ApiError::new(code::INVALID_TOPIC, invalid.to_string()))?;
+        let name = TopicName::parse(text)
+            .map_err(|invalid| ApiError::new(code::INVALID_TOPIC, invalid.to_string()))?;
         Ok(Self(name))
     }
 }

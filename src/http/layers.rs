@@ -36,5 +36,6 @@ fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let said = panic.downcast_ref::<&str>().map(ToString::to_string);
     let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
     tracing::error!(panic = said, "a handler panicked");
-    ApiError::new(code::INTERNAL, "the gateway failed; its log has more under this request's id").into_response()
+    ApiError::new(code::INTERNAL, "the gateway failed; its log has more under this request's id")
+        .into_response()
 }

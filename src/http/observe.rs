@@ -11,13 +11,13 @@ use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-pub use tower_http::request_id::{PropagateRequestIdLayer as PropagateId, SetRequestIdLayer as SetId};
 use tower_http::request_id::{MakeRequestId, RequestId};
+pub use tower_http::request_id::{PropagateRequestIdLayer as PropagateId, SetRequestIdLayer as SetId};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -72,7 +72,7 @@ pub async fn observe(State(metrics): State<Arc<Metrics>>, request: Request, next
         begun,
         head: begun.elapsed(),
         bytes: 0,
-        ended: false,
+        ended: response.body().is_end_stream(),
     };
     response.map(|body| Body::new(Logged { body, line }))
 }
@@ -112,8 +112,8 @@ impl Drop for Line {
             code,
             detail,
             bytes = self.bytes,
-            head_ms = self.head.as_secs_f64() * 1000.0,
-            total_ms = self.begun.elapsed().as_secs_f64() * 1000.0,
+            head_us = self.head.as_micros() as u64,
+            total_us = self.begun.elapsed().as_micros() as u64,
             cut_short = !self.ended,
         );
     }

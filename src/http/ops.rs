@@ -17,12 +17,15 @@ const FRESH: Duration = Duration::from_secs(1);
 /// How long a probe waits for Kafka.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// What Kafka answered, and when.
+type Answer = (Instant, Result<(), String>);
+
 /// Whether the gateway can serve: it asks Kafka, at most once a second however often it is probed.
 #[derive(Clone)]
 pub struct Readiness {
     catalog: Catalog,
     shutdown: CancellationToken,
-    last: Arc<tokio::sync::Mutex<Option<(Instant, Result<(), String>)>>>,
+    last: Arc<tokio::sync::Mutex<Option<Answer>>>,
 }
 
 impl Readiness {

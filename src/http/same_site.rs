@@ -86,7 +86,9 @@ fn same_host(origin: &str, host: &str) -> bool {
 
 /// Refuses what the rule refuses.
 pub async fn guard(State(rule): State<Arc<SameSite>>, request: Request, next: Next) -> Response {
-    let text = |headers: &'_ HeaderMap, name| headers.get(name).map(|value| value.to_str().unwrap_or("?").to_owned());
+    let text = |headers: &'_ HeaderMap, name| {
+        headers.get(name).map(|value| value.to_str().unwrap_or("?").to_owned())
+    };
     let headers = request.headers();
     // HTTP/2 has no Host header of its own: the target's authority stands for it.
     let host = request.uri().authority().map(|authority| authority.as_str().to_owned());
@@ -146,11 +148,20 @@ mod tests {
     #[test]
     fn on_loopback_only_names_that_mean_this_machine_are_answered() {
         let rule = rule("127.0.0.1:8080");
-        for own in ["localhost", "LOCALHOST:8080", "127.0.0.1:8080", "127.8.8.8", "[::1]:8080", "shop.example"] {
+        for own in
+            ["localhost", "LOCALHOST:8080", "127.0.0.1:8080", "127.8.8.8", "[::1]:8080", "shop.example"]
+        {
             let claim = Claim { host: Some(own), ..Claim::default() };
             assert!(rule.allows(claim, false).is_ok(), "{own}");
         }
-        for other in ["evil.example:8080", "localhost.evil.example", "192.0.2.1", "0.0.0.0", "", "127.0.0.1.evil.example"] {
+        for other in [
+            "evil.example:8080",
+            "localhost.evil.example",
+            "192.0.2.1",
+            "0.0.0.0",
+            "",
+            "127.0.0.1.evil.example",
+        ] {
             let claim = Claim { host: Some(other), ..Claim::default() };
             assert!(rule.allows(claim, false).is_err(), "{other}");
         }

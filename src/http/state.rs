@@ -4,6 +4,7 @@ use super::ops::Readiness;
 use super::same_site::SameSite;
 use crate::access::Access;
 use crate::broadcast::Broadcast;
+use crate::config;
 use crate::kafka::{Admin, Catalog};
 use crate::produce::Produce;
 use crate::telemetry::Metrics;
@@ -38,8 +39,8 @@ pub struct Limits {
     pub heartbeat: Duration,
 }
 
-/// The core rooms that requests are passed to.
-pub struct Rooms {
+/// What `app` puts together for requests.
+pub struct Parts {
     /// Puts records in.
     pub produce: Produce,
     /// Opens streams.
@@ -48,32 +49,32 @@ pub struct Rooms {
     pub catalog: Catalog,
     /// Makes topics.
     pub admin: Admin,
+    /// The rules in force.
+    pub access: Access,
+    /// What requests are held to.
+    pub limits: Limits,
+    /// Where requests are counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl AppState {
-    /// Puts together what handlers are given, for a listener at `address`. `shutdown` makes readiness go off.
+    /// What handlers are given behind a listener at `address`. `shutdown` makes readiness go off.
     pub fn new(
-        rooms: Rooms,
-        access: Access,
-        settings: &crate::config::Config,
+        parts: Parts,
+        listen: &config::Listen,
         address: SocketAddr,
-        (metrics, shutdown): (Arc<Metrics>, CancellationToken),
+        shutdown: CancellationToken,
     ) -> Self {
-        let limits = Limits {
-            max_record_bytes: settings.produce.max_record_bytes,
-            max_cursor_bytes: settings.streams.max_cursor_bytes,
-            heartbeat: settings.streams.heartbeat,
-        };
         Self {
-            readiness: Readiness::new(rooms.catalog.clone(), shutdown),
-            same_site: Arc::new(SameSite::new(settings.listen.cors_origins.clone(), address)),
-            access,
-            produce: rooms.produce,
-            broadcast: rooms.broadcast,
-            catalog: rooms.catalog,
-            admin: rooms.admin,
-            metrics,
-            limits,
+            readiness: Readiness::new(parts.catalog.clone(), shutdown),
+            same_site: Arc::new(SameSite::new(listen.cors_origins.clone(), address)),
+            access: parts.access,
+            produce: parts.produce,
+            broadcast: parts.broadcast,
+            catalog: parts.catalog,
+            admin: parts.admin,
+            metrics: parts.metrics,
+            limits: parts.limits,
         }
     }
 }

@@ -86,7 +86,6 @@ pub enum OffsetSpec {
     HighWatermark,
 }
 
-
 /// Where the logs of a topic's partitions begin and end, by partition number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Watermarks {

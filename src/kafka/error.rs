@@ -119,9 +119,17 @@ impl Error {
                 _,
             ) => Error::Forbidden(code.to_string()),
             (
-                InvalidTopic | InvalidPartitions | InvalidReplicationFactor | InvalidReplicaAssignment
-                | InvalidConfig | InvalidRequest | PolicyViolation | InvalidTimestamp | InvalidRecord
-                | InvalidRequiredAcks | InvalidArgument,
+                InvalidTopic
+                | InvalidPartitions
+                | InvalidReplicationFactor
+                | InvalidReplicaAssignment
+                | InvalidConfig
+                | InvalidRequest
+                | PolicyViolation
+                | InvalidTimestamp
+                | InvalidRecord
+                | InvalidRequiredAcks
+                | InvalidArgument,
                 _,
             ) => Error::Refused(code.to_string()),
             (

@@ -5,13 +5,13 @@
 //! guards in reverse. Calls block for at most their time-out plus a second; [`super::catalog`] keeps them off the
 //! async threads.
 
+use super::admin::Client;
 use super::catalog::{ClusterDescription, Node, OffsetSpec, PartitionDescription, Topic};
 use super::error::{Error, Written};
 use crate::record::{Header, TopicName};
 use bytes::Bytes;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::types::{RDKafka, RDKafkaErrorCode};
-use super::admin::Client;
 use rdkafka_sys as sys;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
@@ -93,16 +93,18 @@ pub fn describe_cluster(client: &Client, timeout: Duration) -> Result<ClusterDes
     }
 }
 
+/// One topic's part of an answer to [`describe_topics`].
+pub type Described = (TopicName, Result<Topic, Error>);
+
 /// Describes topics; each has a result of its own, in no particular order. Never creates a topic.
 ///
 /// # Errors
 /// When no broker answers in time. What is wrong with one topic is that topic's result.
-#[allow(clippy::type_complexity)]
 pub fn describe_topics(
     client: &Client,
     names: &[TopicName],
     timeout: Duration,
-) -> Result<Vec<(TopicName, Result<Topic, Error>)>, Error> {
+) -> Result<Vec<Described>, Error> {
     use sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS as OP;
     let client = client.inner().native_ptr();
     let owned: Vec<CString> = names.iter().map(|name| c_string(name.as_str())).collect();
@@ -162,8 +164,7 @@ pub fn list_offsets(
         let event = call(client, OP, timeout, Some(isolation), |options, queue| {
             let list = sys::rd_kafka_topic_partition_list_new(partitions as c_int);
             for partition in 0..partitions {
-                let element =
-                    sys::rd_kafka_topic_partition_list_add(list, name.as_ptr(), partition as i32);
+                let element = sys::rd_kafka_topic_partition_list_add(list, name.as_ptr(), partition as i32);
                 (*element).offset = sought as i64;
             }
             sys::rd_kafka_ListOffsets(client, list, options, queue);
@@ -341,4 +342,3 @@ unsafe fn copy_partition(partition: *const sys::rd_kafka_TopicPartitionInfo_t) -
         }
     }
 }
-

@@ -114,7 +114,11 @@ impl Producer {
         let native = self.lane(acks).native(&self.settings)?;
         let (topic, timeout) = (topic.clone(), self.settings.request_timeout());
         let asked = tokio::task::spawn_blocking(move || {
-            native.client().fetch_metadata(Some(topic.as_str()), timeout).map(drop).map_err(Error::from_client)
+            native
+                .client()
+                .fetch_metadata(Some(topic.as_str()), timeout)
+                .map(drop)
+                .map_err(Error::from_client)
         });
         asked.await.unwrap_or_else(|error| {
             Err(Error::Unavailable { reason: error.to_string(), written: Written::No })

@@ -11,9 +11,10 @@ use super::ffi;
 use super::settings::Settings;
 use crate::record::{Record, TopicName};
 use bytes::Bytes;
-use rdkafka::config::FromClientConfig;
+use rdkafka::ClientContext;
+use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::base_consumer::PartitionQueue;
-use rdkafka::consumer::{BaseConsumer, Consumer, DefaultConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
@@ -146,6 +147,17 @@ impl Bell {
     }
 }
 
+/// Keeps quiet about what is told as an event, and about trouble that librdkafka mends by itself.
+struct Context;
+
+impl ClientContext for Context {
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "reader");
+    }
+}
+
+impl ConsumerContext for Context {}
+
 struct Task {
     settings: Settings,
     topic: TopicName,
@@ -153,7 +165,7 @@ struct Task {
     bell: Arc<Bell>,
 }
 
-type Queues = Vec<PartitionQueue<DefaultConsumerContext>>;
+type Queues = Vec<PartitionQueue<Context>>;
 
 impl Task {
     /// Ends with the consumer closed.
@@ -168,8 +180,9 @@ impl Task {
         }
     }
 
-    fn assign(&self) -> Result<(Arc<BaseConsumer>, Queues), Error> {
-        let consumer = BaseConsumer::from_config(&self.settings.reader()).map_err(Error::from_client)?;
+    fn assign(&self) -> Result<(Arc<BaseConsumer<Context>>, Queues), Error> {
+        let consumer = BaseConsumer::from_config_and_context(&self.settings.reader(), Context)
+            .map_err(Error::from_client)?;
         let consumer = Arc::new(consumer);
         // With the leaders known beforehand the first fetch leaves at once instead of half a second later.
         consumer
@@ -183,9 +196,10 @@ impl Task {
         consumer.assign(&list).map_err(Error::from_client)?;
         let mut queues = Vec::with_capacity(self.positions.len());
         for (index, (partition, _)) in self.positions.iter().enumerate() {
-            let mut queue = consumer
-                .split_partition_queue(self.topic.as_str(), *partition)
-                .ok_or_else(|| Error::Unavailable { reason: "no partition queue".into(), written: Written::No })?;
+            let mut queue =
+                consumer.split_partition_queue(self.topic.as_str(), *partition).ok_or_else(|| {
+                    Error::Unavailable { reason: "no partition queue".into(), written: Written::No }
+                })?;
             let bell = self.bell.clone();
             queue.set_nonempty_callback(move || bell.ring(index));
             queues.push(queue);
@@ -193,7 +207,7 @@ impl Task {
         Ok((consumer, queues))
     }
 
-    fn drain(&self, consumer: &BaseConsumer, queues: &Queues, events: &mpsc::Sender<Vec<Event>>) {
+    fn drain(&self, consumer: &BaseConsumer<Context>, queues: &Queues, events: &mpsc::Sender<Vec<Event>>) {
         let mut ready = Vec::new();
         loop {
             if self.bell.wait(&mut ready).is_none() {
@@ -224,12 +238,7 @@ struct Batch {
 
 impl Batch {
     /// Takes a partition's turn; `false` when its queue may hold more.
-    fn take(
-        &mut self,
-        topic: &TopicName,
-        partition: i32,
-        queue: &PartitionQueue<DefaultConsumerContext>,
-    ) -> bool {
+    fn take(&mut self, topic: &TopicName, partition: i32, queue: &PartitionQueue<Context>) -> bool {
         for _ in 0..TURN {
             if self.events.len() >= BATCH_EVENTS || self.bytes >= BATCH_BYTES {
                 return false;
@@ -252,12 +261,13 @@ impl Batch {
         match (polled, partition) {
             (Ok(message), _) => {
                 let record = record(topic, &message);
-                self.bytes += record.key.as_ref().map_or(0, Bytes::len)
-                    + record.value.as_ref().map_or(0, Bytes::len);
+                self.bytes +=
+                    record.key.as_ref().map_or(0, Bytes::len) + record.value.as_ref().map_or(0, Bytes::len);
                 self.events.push(Event::Record(record));
             }
             (Err(KafkaError::PartitionEOF(partition)), _) => self.events.push(Event::End(partition)),
-            (Err(error), None) => tracing::debug!(%topic, %error, "reader"),
+            // The context has logged it.
+            (Err(_), None) => {}
             (Err(error), Some(partition)) => {
                 let error = match error.rdkafka_error_code() {
                     Some(code) => Error::from_code(code, Some(topic), Written::No),

@@ -76,7 +76,8 @@ impl Settings {
         recipe.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
         recipe.set("auto.offset.reset", "error").set("enable.partition.eof", "true");
         recipe.set("isolation.level", "read_committed");
-        recipe.set("queued.max.messages.kbytes", (self.streams.reader_queue_bytes.div_ceil(1024)).to_string());
+        recipe
+            .set("queued.max.messages.kbytes", (self.streams.reader_queue_bytes.div_ceil(1024)).to_string());
         self.default_of(&mut recipe, "queued.min.messages", "1000");
         self.default_of(&mut recipe, "fetch.queue.backoff.ms", "10");
         recipe

@@ -108,7 +108,8 @@ mod tests {
     fn one_partition_cannot_use_up_the_budget_of_all() {
         let budget = Budget::new(800, 8000);
         let stuck = topic("stuck");
-        let held: Vec<_> = (0..100).map(|_| budget.admit(&stuck, Some(0), 1).expect("within its share")).collect();
+        let held: Vec<_> =
+            (0..100).map(|_| budget.admit(&stuck, Some(0), 1).expect("within its share")).collect();
         assert!(matches!(budget.admit(&stuck, Some(0), 1), Err(Error::QueueFull)));
         assert!(budget.admit(&stuck, Some(1), 1).is_ok(), "its neighbour goes on");
         assert!(budget.admit(&topic("other"), None, 1).is_ok(), "another topic goes on");

@@ -16,7 +16,9 @@ pub enum PointerError {
     #[error("the value is not JSON: {0}")]
     NotJson(String),
     /// The pointer is not of RFC 6901's form.
-    #[error("`{0}` is not a JSON pointer (RFC 6901): empty, or `/` before every step, `~0` for `~`, `~1` for `/`")]
+    #[error(
+        "`{0}` is not a JSON pointer (RFC 6901): empty, or `/` before every step, `~0` for `~`, `~1` for `/`"
+    )]
     Malformed(String),
 }
 

@@ -86,7 +86,8 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        for bad in ["", "first", "0", "0:", ":1", "0:1,", "0:-1", "-1:0", "0:+1", "0:99999999999999999999", "2.AAAA"]
+        for bad in
+            ["", "first", "0", "0:", ":1", "0:1,", "0:-1", "-1:0", "0:+1", "0:99999999999999999999", "2.AAAA"]
         {
             assert!(Start::parse(bad).is_err(), "{bad:?} passed");
         }

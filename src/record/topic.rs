@@ -86,10 +86,14 @@ mod tests {
 
     #[test]
     fn a_star_stands_for_anything_or_nothing() {
-        for (pattern, name) in [("a", "a"), ("*", "x"), ("s-*", "s-"), ("s-*", "s-1"), ("*.raw", "a.raw"), ("a*b*c", "aXbbYc")] {
+        for (pattern, name) in
+            [("a", "a"), ("*", "x"), ("s-*", "s-"), ("s-*", "s-1"), ("*.raw", "a.raw"), ("a*b*c", "aXbbYc")]
+        {
             assert!(matches(pattern, name), "{pattern} {name}");
         }
-        for (pattern, name) in [("a", "ab"), ("s-*", "S-1"), ("*.raw", "raw"), ("ab*ba", "aba"), ("a*b*c", "acb"), ("", "a")] {
+        for (pattern, name) in
+            [("a", "ab"), ("s-*", "S-1"), ("*.raw", "raw"), ("ab*ba", "aba"), ("a*b*c", "acb"), ("", "a")]
+        {
             assert!(!matches(pattern, name), "{pattern} {name}");
         }
     }

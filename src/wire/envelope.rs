@@ -92,7 +92,8 @@ fn integer(number: i64, out: &mut BytesMut) {
 
 /// Appends `text` as a JSON string.
 pub fn string(text: &str, out: &mut BytesMut) {
-    serde_json::to_writer(bytes::BufMut::writer(out), text).expect("a string and a growing buffer cannot fail");
+    serde_json::to_writer(bytes::BufMut::writer(out), text)
+        .expect("a string and a growing buffer cannot fail");
 }
 
 fn base64(bytes: &[u8], out: &mut BytesMut) {

@@ -1,8 +1,8 @@
 //! The public port: who comes in, and whether anyone does.
 //!
 //! The door owns its connections: they end when it is told to drop them, goes away, or is itself dropped.
-//! Away means that the port answers as if nobody listened. The port is kept meanwhile by a socket that is
-//! bound and does not listen, so that nobody else can take it.
+//! Away means that the port answers as if nobody listened. A socket that is bound and does not listen keeps it
+//! meanwhile, or whoever asks for any free port, a client's own end of a connection included, could be given it.
 
 use super::connection::{self, Service};
 use std::{io, net::SocketAddr, sync::mpsc::SyncSender, time::Duration};

@@ -133,7 +133,9 @@ fn render(state: &State, request: &FetchRequest, version: i16, measured: &Measur
         let name = topic_name(state, topic, version).unwrap_or_default();
         let partitions = topic.partitions.iter().zip(&mut cuts);
         let partitions = partitions.map(|(asked, cut)| {
+            // Records are never null, also beside an error: librdkafka takes that for a broken answer.
             let data = PartitionData::default().with_partition_index(asked.partition);
+            let data = data.with_records(Some(Bytes::new()));
             match (cut, state.log(name, asked.partition)) {
                 (Ok(batches), Some(log)) => {
                     let aborted = (request.isolation_level == 1)
@@ -142,7 +144,7 @@ fn render(state: &State, request: &FetchRequest, version: i16, measured: &Measur
                 }
                 (Ok(_), None) => data.with_error_code(ResponseError::UnknownTopicOrPartition.code()),
                 // Kafka tells no watermarks along with an error.
-                (Err(code), _) => data.with_error_code(*code).with_high_watermark(-1).with_records(None),
+                (Err(code), _) => data.with_error_code(*code).with_high_watermark(-1),
             }
         });
         let partitions = partitions.collect();

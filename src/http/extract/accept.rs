@@ -15,8 +15,11 @@ pub enum EventStream {
 
 /// How `Accept` speaks of `text/event-stream`. A quality of zero refuses; the most specific range decides.
 pub fn event_stream(headers: &HeaderMap) -> EventStream {
-    let mut ranges =
-        headers.get_all(header::ACCEPT).iter().flat_map(|value| value.to_str().unwrap_or("").split(',')).peekable();
+    let mut ranges = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .flat_map(|value| value.to_str().unwrap_or("").split(','))
+        .peekable();
     if ranges.peek().is_none() {
         return EventStream::Covered;
     }

@@ -65,7 +65,8 @@ where
         let key = key(&mut query)?;
         let partition = query.parsed("partition", partition)?;
         let timestamp = query.parsed("timestamp", timestamp)?;
-        let acks = query.word("acks", &[("all", Acks::All), ("leader", Acks::Leader), ("none", Acks::None)])?;
+        let acks =
+            query.word("acks", &[("all", Acks::All), ("leader", Acks::Leader), ("none", Acks::None)])?;
         let tombstone = query.flag("tombstone")?;
         let given = given_headers(&mut query)?;
         query.finish()?;
@@ -75,7 +76,9 @@ where
         let body = read(body, &parts, limit).await?;
         let value = match (tombstone, body.is_empty()) {
             (true, true) => None,
-            (true, false) => return Err(invalid("tombstone", "a tombstone has no value, but the body is not empty")),
+            (true, false) => {
+                return Err(invalid("tombstone", "a tombstone has no value, but the body is not empty"));
+            }
             (false, _) => Some(body),
         };
         let key = match key {
@@ -144,7 +147,8 @@ fn given_headers(query: &mut Query) -> Result<Vec<Header>, ApiError> {
 }
 
 fn split<'a>(parameter: &str, pair: &'a str) -> Result<(&'a str, &'a str), ApiError> {
-    let (name, value) = pair.split_once(':').ok_or_else(|| invalid(parameter, "it has the form Name:value"))?;
+    let (name, value) =
+        pair.split_once(':').ok_or_else(|| invalid(parameter, "it has the form Name:value"))?;
     if name.is_empty() || name.contains('\0') {
         return Err(invalid(parameter, "the name before the colon is empty or holds a NUL byte"));
     }
@@ -174,7 +178,8 @@ fn all_headers(mut headers: Vec<Header>, http: &HeaderMap) -> Result<Vec<Header>
 
 fn refuse_other_bodies(headers: &HeaderMap) -> Result<(), ApiError> {
     if headers.contains_key(CE_ID) {
-        let detail = "CloudEvents are not served yet; without the ce-id header the body is one record's value";
+        let detail =
+            "CloudEvents are not served yet; without the ce-id header the body is one record's value";
         return Err(ApiError::new(code::UNSUPPORTED_MEDIA_TYPE, detail));
     }
     let kind = headers.get(header::CONTENT_TYPE).map(|kind| essence(kind.as_bytes())).unwrap_or_default();
@@ -192,7 +197,8 @@ fn essence(kind: &[u8]) -> String {
 }
 
 async fn read(body: Body, parts: &Parts, limit: usize) -> Result<Bytes, ApiError> {
-    let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let announced =
+        parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: u64| length > limit as u64) {
         return Err(too_large(limit));
     }

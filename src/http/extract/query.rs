@@ -80,7 +80,9 @@ impl Query {
         self.parsed(name, |value| {
             let found = words.iter().find(|(word, _)| *word == value);
             let list = || words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-            found.map(|(_, meaning)| *meaning).ok_or_else(|| format!("`{}` is none of {}", brief(value), list()))
+            found
+                .map(|(_, meaning)| *meaning)
+                .ok_or_else(|| format!("`{}` is none of {}", brief(value), list()))
         })
     }
 

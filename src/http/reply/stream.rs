@@ -48,7 +48,12 @@ fn parts(
             Item::Frames(bytes) => bytes,
             Item::Fault(error) => {
                 let error = ApiError::from(error);
-                tracing::info!(request_id, code = error.code().name, detail = error.detail(), "a stream ends");
+                tracing::info!(
+                    request_id,
+                    code = error.code().name,
+                    detail = error.detail(),
+                    "a stream ends"
+                );
                 let mut frame = BytesMut::new();
                 error.fault(&request_id, true, &mut frame);
                 frame.freeze()

@@ -70,14 +70,17 @@ pub async fn create(
 
 async fn read(body: Body) -> Result<TopicSpec, ApiError> {
     let invalid = |reason: String| ApiError::new(code::INVALID_BODY, reason);
-    let body = Limited::new(body, MAX_BODY_BYTES).collect().await.map_err(|error| invalid(error.to_string()))?;
+    let body =
+        Limited::new(body, MAX_BODY_BYTES).collect().await.map_err(|error| invalid(error.to_string()))?;
     let body = body.to_bytes();
     let wanted: Wanted = if body.is_empty() {
         Wanted::default()
     } else {
         serde_json::from_slice(&body).map_err(|error| invalid(error.to_string()))?
     };
-    for (field, value) in [("partitions", wanted.partitions), ("replication_factor", wanted.replication_factor)] {
+    for (field, value) in
+        [("partitions", wanted.partitions), ("replication_factor", wanted.replication_factor)]
+    {
         if value.is_some_and(|value| value < 1) {
             return Err(invalid(format!("{field} is at least 1")));
         }
@@ -124,7 +127,8 @@ fn differences(topic: &Topic, configs: &[TopicConfig], spec: &TopicSpec) -> Vec<
         (usize::try_from(wanted) != Ok(is)).then(|| format!("{field} {is} instead of {wanted}"))
     });
     let texts = spec.configs.iter().filter_map(|(name, wanted)| {
-        let is = configs.iter().find(|config| config.name == *name).and_then(|config| config.value.as_deref());
+        let is =
+            configs.iter().find(|config| config.name == *name).and_then(|config| config.value.as_deref());
         (is != Some(wanted.as_str())).then(|| format!("{name} {} instead of {wanted}", is.unwrap_or("unset")))
     });
     counts.chain(texts).collect()
