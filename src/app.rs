@@ -75,11 +75,10 @@ impl App {
     /// # Errors
     /// When an address, a rule or a setting cannot be used.
     pub async fn build(config: &Config) -> Result<Self, Error> {
-        Access::new(&config.access, config.listen.http)?;
+        check(config)?;
         let (listener, address) = bind(config.listen.http).await?;
         let access = Access::new(&config.access, address)?;
-        let settings = Settings::new(config.kafka.clone(), config.produce.clone(), config.streams.clone());
-        settings.check()?;
+        let settings = settings(config);
         let (metrics, shutdown) = (Arc::new(Metrics::new()), CancellationToken::new());
         let client = admin::connect(&settings)?;
         let catalog = Catalog::new(client.clone(), &settings);
@@ -123,6 +122,20 @@ impl App {
         }
         tracing::info!(took = ?begun.elapsed(), "ended");
     }
+}
+
+/// Checks what a start would find wrong with a configuration, without binding or connecting anything.
+///
+/// # Errors
+/// The first thing that would keep the gateway from starting.
+pub fn check(config: &Config) -> Result<(), Error> {
+    Access::new(&config.access, config.listen.http)?;
+    settings(config).check()?;
+    Ok(())
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings::new(config.kafka.clone(), config.produce.clone(), config.streams.clone())
 }
 
 /// Runs the gateway until the process is told to end.

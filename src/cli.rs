@@ -11,11 +11,14 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// The exit code of a run that failed.
 const RUN_FAILED: u8 = 1;
 /// The exit code of a wrong configuration.
 const CONFIG_WRONG: u8 = 2;
+/// How long calls that still block a thread may take when everything else has ended.
+const LINGER: Duration = Duration::from_millis(500);
 
 /// An HTTP and server-sent-events gateway to Apache Kafka.
 #[derive(Debug, Parser)]
@@ -89,7 +92,12 @@ pub fn run() -> ExitCode {
             let flags = Flags { dev: true, listen, kafka_listen, ..Flags::default() };
             with_config(config.as_deref(), flags, |config| block_on(app::dev(config, broker_only)))
         }
-        Command::CheckConfig { config } => with_config(Some(&config), Flags::default(), |_| print("ok\n")),
+        Command::CheckConfig { config } => {
+            with_config(Some(&config), Flags::default(), |config| match app::check(&config) {
+                Ok(()) => print("ok\n"),
+                Err(error) => fail(&error, CONFIG_WRONG),
+            })
+        }
         Command::PrintConfig { defaults: true, .. } => print(&config::reference()),
         Command::PrintConfig { config, .. } => {
             with_config(config.as_deref(), Flags::default(), |config| print(&config.to_toml()))
@@ -115,7 +123,10 @@ fn block_on<E: Error>(run: impl Future<Output = Result<(), E>>) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error, RUN_FAILED),
     };
-    match runtime.block_on(run) {
+    let ended = runtime.block_on(run);
+    // A question that Kafka has not answered yet must not hold up the end.
+    runtime.shutdown_timeout(LINGER);
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, RUN_FAILED),
     }

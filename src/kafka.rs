@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod error;
 #[expect(unsafe_code, reason = "the one door to librdkafka's own calls")]
 mod ffi;
+pub mod health;
 pub mod producer;
 pub mod reader;
 pub mod settings;
@@ -16,6 +17,7 @@ pub mod settings;
 pub use admin::Admin;
 pub use catalog::{Catalog, Topic};
 pub use error::Error;
+pub use health::Health;
 pub use producer::Producer;
 pub use reader::Reader;
 pub use settings::Settings;

@@ -1,11 +1,10 @@
 //! What handlers are given. `app` fills it, so that this room never looks outward; a handler takes the part it needs.
 
-use super::ops::Readiness;
 use super::same_site::SameSite;
 use crate::access::Access;
 use crate::broadcast::Broadcast;
 use crate::config;
-use crate::kafka::{Admin, Catalog};
+use crate::kafka::{Admin, Catalog, Health};
 use crate::produce::Produce;
 use crate::telemetry::Metrics;
 use axum::extract::FromRef;
@@ -24,7 +23,8 @@ pub struct AppState {
     pub(super) admin: Admin,
     pub(super) metrics: Arc<Metrics>,
     pub(super) limits: Limits,
-    pub(super) readiness: Readiness,
+    pub(super) health: Health,
+    pub(super) shutdown: CancellationToken,
     pub(super) same_site: Arc<SameSite>,
 }
 
@@ -66,7 +66,8 @@ impl AppState {
         shutdown: CancellationToken,
     ) -> Self {
         Self {
-            readiness: Readiness::new(parts.catalog.clone(), shutdown),
+            health: Health::new(parts.catalog.clone()),
+            shutdown,
             same_site: Arc::new(SameSite::new(listen.cors_origins.clone(), address)),
             access: parts.access,
             produce: parts.produce,
