@@ -79,7 +79,7 @@ impl<'a> Bed<'a> {
     fn new(broker: &'a Broker) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let topic = runtime.block_on(broker.topic("latency"))?;
-        let producer = broker.producer()?;
+        let producer = broker.producer(options::Acks::All)?;
         let (gateway, address) = process::serve(&broker.bootstrap)?;
         Ok(Self { broker, runtime, producer, _gateway: gateway, address, topic })
     }

@@ -26,7 +26,7 @@ use clap::Parser;
 use figures::{Column, Sample, Table};
 use kafka::{Broker, Topic};
 use load::Target;
-use options::Options;
+use options::{Acks, Options};
 use process::Process;
 use rdkafka::producer::FutureProducer;
 use std::time::Duration;
@@ -53,9 +53,12 @@ fn main() -> Result<()> {
     }
     let broker = Broker::of_this_run()?;
     let time = options.time(DEFAULT_TIME);
-    let plan = format!("{} rounds of {time:?} a contender, records of {RECORD_BYTES} bytes", options.rounds);
+    let plan = format!(
+        "{} rounds of {time:?} a contender, records of {RECORD_BYTES} bytes, acks of {:?}",
+        options.rounds, options.acks
+    );
     options::print_circumstances("produce", broker.name, &plan);
-    let mut bed = Bed::new(&broker)?;
+    let mut bed = Bed::new(&broker, options.acks)?;
     bed.warm_up()?;
     for connections in CONNECTIONS {
         bed.against_itself(connections, options.rounds, time)?;
@@ -84,7 +87,7 @@ enum Contender {
 }
 
 impl Bed {
-    fn new(broker: &Broker) -> Result<Self> {
+    fn new(broker: &Broker, acks: Acks) -> Result<Self> {
         let client = Builder::new_current_thread().enable_all().build()?;
         let threads = Builder::new_multi_thread().enable_all().build()?;
         let record: Bytes = format!("{{\"pad\":\"{}\"}}", "x".repeat(RECORD_BYTES - 10)).into();
@@ -92,10 +95,10 @@ impl Bed {
         let (through, direct) =
             threads.block_on(async { tokio::try_join!(broker.topic("produce"), broker.topic("produce")) })?;
         let (process, address) = process::serve(&broker.bootstrap)?;
-        let gateway = (process, Target::new(address, &through.name, &record), through, 0);
+        let gateway = (process, Target::new(address, &path(&through.name, acks), &record), through, 0);
         let (process, address) = process::bare()?;
-        let bare = (process, Target::new(address, &gateway.2.name, &record));
-        let native = (broker.producer()?, direct, 0);
+        let bare = (process, Target::new(address, &path(&gateway.2.name, acks), &record));
+        let native = (broker.producer(acks)?, direct, 0);
         Ok(Self { client, threads, gateway, bare, native, record })
     }
 
@@ -186,5 +189,13 @@ impl Bed {
         }
         self.threads.block_on(async { tokio::try_join!(through.delete(), direct.delete()) })?;
         Ok(())
+    }
+}
+
+/// Where a record for `topic` is posted.
+fn path(topic: &str, acks: Acks) -> String {
+    match acks {
+        Acks::All => format!("/v1/topics/{topic}/records"),
+        Acks::Leader => format!("/v1/topics/{topic}/records?acks=leader"),
     }
 }

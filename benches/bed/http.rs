@@ -8,13 +8,10 @@ use crate::Result;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Between two probes of a process that is starting.
-const PROBE: Duration = Duration::from_millis(1);
 
 /// Sends a GET on a connection of its own and leaves its answer to be read.
 pub fn get(address: SocketAddr, target: &str) -> Result<TcpStream> {
@@ -26,24 +23,8 @@ pub fn get(address: SocketAddr, target: &str) -> Result<TcpStream> {
     Ok(stream)
 }
 
-/// Asks until the answer is 200.
-///
-/// # Errors
-/// With the last answer, when it was none until the deadline.
-pub fn await_ok(address: SocketAddr, target: &str, deadline: Instant) -> Result<()> {
-    loop {
-        let last = status(address, target);
-        if matches!(&last, Ok(head) if head.starts_with("HTTP/1.1 200")) {
-            return Ok(());
-        }
-        if Instant::now() > deadline {
-            return Err(format!("{target} of {address} was never 200, at last {last:?}").into());
-        }
-        pause(PROBE);
-    }
-}
-
-fn status(address: SocketAddr, target: &str) -> Result<String> {
+/// What the answer to a GET begins with.
+pub fn status(address: SocketAddr, target: &str) -> Result<String> {
     let mut head = [0; 512];
     let read = get(address, target)?.read(&mut head)?;
     Ok(String::from_utf8_lossy(&head[..read]).into_owned())

@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each bench uses a part of the bed")]
 
 use crate::Result;
+use crate::options::Acks;
 use crate::process::{self, Process};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -62,9 +63,13 @@ impl Broker {
     }
 
     /// A producer that promises what the gateway's does, and waits for nothing.
-    pub fn producer(&self) -> Result<FutureProducer> {
+    pub fn producer(&self, acks: Acks) -> Result<FutureProducer> {
         let mut client = self.client();
-        client.set("acks", "all").set("enable.idempotence", "true").set("linger.ms", "0");
+        match acks {
+            Acks::All => client.set("acks", "all").set("enable.idempotence", "true"),
+            Acks::Leader => client.set("acks", "1"),
+        };
+        client.set("linger.ms", "0");
         Ok(client.set("partitioner", "murmur2_random").create()?)
     }
 

@@ -25,10 +25,10 @@ pub struct Target {
 }
 
 impl Target {
-    /// POSTs of one record to `topic`.
-    pub fn new(address: SocketAddr, topic: &str, record: &[u8]) -> Self {
+    /// POSTs of one record to `path`.
+    pub fn new(address: SocketAddr, path: &str, record: &[u8]) -> Self {
         let head = format!(
-            "POST /v1/topics/{topic}/records HTTP/1.1\r\nhost: {address}\r\n\
+            "POST {path} HTTP/1.1\r\nhost: {address}\r\n\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n",
             record.len()
         );

@@ -1,5 +1,7 @@
 //! What may be typed behind `cargo bench --bench NAME --`, and what a report says of its circumstances.
 
+#![allow(dead_code, reason = "each bench uses a part of the bed")]
+
 use clap::Parser;
 use std::time::Duration;
 
@@ -12,12 +14,24 @@ pub struct Options {
     /// How many rounds
     #[arg(long, default_value_t = 7)]
     pub rounds: usize,
+    /// Whose acknowledgement a produced record waits for, where a bench produces through the gateway
+    #[arg(long, value_enum, default_value_t = Acks::All)]
+    pub acks: Acks,
     /// Run as the bare server (what a bench starts by itself)
     #[arg(long, hide = true)]
     pub bare: bool,
     /// What cargo adds
     #[arg(long = "bench", hide = true)]
     _bench: bool,
+}
+
+/// Whose acknowledgement a record waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Acks {
+    /// Every in-sync replica's, by an idempotent producer.
+    All,
+    /// The leader's alone.
+    Leader,
 }
 
 impl Options {

@@ -17,6 +17,9 @@ use std::time::{Duration, Instant};
 /// How long a process may take to be ready.
 const START: Duration = Duration::from_secs(20);
 
+/// Between two probes of one that is starting.
+const PROBE: Duration = Duration::from_millis(1);
+
 /// A running process; dropping it ends it.
 pub struct Process {
     child: Child,
@@ -33,6 +36,26 @@ impl Drop for Process {
 }
 
 impl Process {
+    /// Asks for its readiness until the answer is 200.
+    fn await_ready(&mut self, address: SocketAddr, began: Instant) -> Result<()> {
+        loop {
+            let last = http::status(address, "/readyz");
+            self.started_in = began.elapsed();
+            if matches!(&last, Ok(head) if head.starts_with("HTTP/1.1 200")) {
+                return Ok(());
+            }
+            if let Some(status) = self.child.try_wait()? {
+                return Err(
+                    format!("it ended before it was ready: {status}; run it by hand to see why").into()
+                );
+            }
+            if self.started_in > START {
+                return Err(format!("/readyz of {address} was never 200, at last {last:?}").into());
+            }
+            http::pause(PROBE);
+        }
+    }
+
     /// The memory that is its own and resident, in bytes, as Linux's `/proc` tells it.
     pub fn resident_bytes(&self) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
@@ -77,8 +100,7 @@ pub fn bare() -> Result<(Process, SocketAddr)> {
     command.arg("--bare");
     let began = Instant::now();
     let (mut process, address) = said(command, |line| line.parse::<SocketAddr>().ok())?;
-    http::await_ok(address, "/readyz", began + START)?;
-    process.started_in = began.elapsed();
+    process.await_ready(address, began)?;
     Ok((process, address))
 }
 
@@ -87,8 +109,7 @@ fn ready(mut command: Command, address: SocketAddr) -> Result<Process> {
     let began = Instant::now();
     let child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn()?;
     let mut process = Process { child, started_in: Duration::ZERO };
-    http::await_ok(address, "/readyz", began + START)?;
-    process.started_in = began.elapsed();
+    process.await_ready(address, began)?;
     Ok(process)
 }
 
