@@ -48,7 +48,7 @@ pub enum Error {
     #[error(transparent)]
     Access(#[from] OpenToAll),
     /// librdkafka refuses the settings.
-    #[error("[kafka]: {0}")]
+    #[error("[kafka]")]
     Kafka(#[from] kafka::Error),
     /// Logging could not begin.
     #[error(transparent)]

@@ -12,6 +12,7 @@ mod viewer;
 pub use stream::{Item, Stream};
 
 use crate::config;
+use crate::kafka::error::Remedy;
 use crate::kafka::{Catalog, Error as KafkaError, Settings};
 use crate::record::{Cursor, Start, TopicName, cursor::TopicMark};
 use crate::telemetry::Metrics;
@@ -56,9 +57,23 @@ pub enum Error {
     /// Kafka's answer.
     #[error(transparent)]
     Kafka(#[from] KafkaError),
+    /// The topic has so many partitions that a client could not hand its cursor back.
+    #[error("a cursor over this topic is longer than {0} bytes")]
+    TooWide(usize),
     /// Every reader is in use.
     #[error("all {0} readers are in use")]
     Full(usize),
+}
+
+impl Error {
+    /// Whether no waiting mends it.
+    fn is_final(&self) -> bool {
+        match self {
+            Self::Kafka(error) => error.remedy() == Remedy::Caller,
+            Self::TooWide(_) => true,
+            Self::Full(_) => false,
+        }
+    }
 }
 
 /// Opens streams.
@@ -72,6 +87,7 @@ struct Shared {
     settings: Settings,
     readers: Arc<Semaphore>,
     max_readers: usize,
+    max_cursor_bytes: usize,
     metrics: Arc<Metrics>,
     shutdown: CancellationToken,
 }
@@ -97,15 +113,16 @@ impl Broadcast {
         metrics: Arc<Metrics>,
         shutdown: CancellationToken,
     ) -> Self {
-        let max_readers = streams.max_readers;
+        let (max_readers, max_cursor_bytes) = (streams.max_readers, streams.max_cursor_bytes);
         let readers = Arc::new(Semaphore::new(max_readers));
-        Self { shared: Arc::new(Shared { catalog, settings, readers, max_readers, metrics, shutdown }) }
+        let shared = Shared { catalog, settings, readers, max_readers, max_cursor_bytes, metrics, shutdown };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Opens a stream. Its position is a set of numbers before this returns: what is produced afterwards is in it.
     ///
     /// # Errors
-    /// [`Error::Full`], or what Kafka said to the question where the topic begins and ends.
+    /// [`Error::Full`], [`Error::TooWide`], or what Kafka said to the question where the topic begins and ends.
     pub async fn open(&self, request: Request) -> Result<Stream, Error> {
         let opening = self.shared.opening(&request.topic, &request.from, request.cursor()).await?;
         let seat = self.shared.seat().await?;
@@ -119,14 +136,20 @@ impl Shared {
         name: &TopicName,
         from: &Start,
         cursor: Option<&Cursor>,
-    ) -> Result<Opening, KafkaError> {
+    ) -> Result<Opening, Error> {
         let (topic, cluster) = tokio::try_join!(self.catalog.refresh(name), self.catalog.cluster())?;
         let watermarks = self.catalog.watermarks(&topic).await?;
         let mark = TopicMark::new(&cluster.id, name, topic.id);
-        Opening::resolve(from, cursor, mark, &watermarks).map_err(|opening::NoSuchPartition| {
-            let partitions = topic.partitions.len();
-            KafkaError::PartitionOutOfRange { topic: name.clone(), partitions }
-        })
+        let opening =
+            Opening::resolve(from, cursor, mark, &watermarks).map_err(|opening::NoSuchPartition| {
+                let partitions = topic.partitions.len();
+                KafkaError::PartitionOutOfRange { topic: name.clone(), partitions }
+            })?;
+        // An id that is refused when it comes back would end an EventSource for ever.
+        if opening.cursor().to_string().len() > self.max_cursor_bytes {
+            return Err(Error::TooWide(self.max_cursor_bytes));
+        }
+        Ok(opening)
     }
 
     async fn seat(&self) -> Result<Seat, Error> {

@@ -6,6 +6,7 @@
 
 pub mod admin;
 pub mod catalog;
+mod context;
 pub mod error;
 #[expect(unsafe_code, reason = "the one door to librdkafka's own calls")]
 mod ffi;

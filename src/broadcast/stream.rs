@@ -7,12 +7,14 @@
 use super::opening::Opening;
 use super::viewer::Viewer;
 use super::{Error, Request, Seat, Shared};
+use crate::kafka::Error as KafkaError;
 use crate::kafka::error::Remedy;
 use crate::kafka::reader::{Event, Reader};
 use crate::record::{Cursor, Loss};
 use crate::wire::sse;
 use bytes::{Bytes, BytesMut};
 use rand::RngExt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -54,9 +56,16 @@ enum State {
     Reading(Reader),
     /// Stands at its cursor and looks for a place to go on from, not before this time.
     Lost(Instant),
+    /// Looks for it. Kafka may take its time to answer, so the wait must not stand in the way of anything else.
+    Opening(Opened),
+    /// Tells what no waiting mends.
+    Failed(Error),
     /// Nothing follows.
     Ended,
 }
+
+/// A place to go on from, when it is found.
+type Opened = Pin<Box<dyn Future<Output = Result<(Opening, Seat), Error>> + Send>>;
 
 impl Stream {
     pub(super) fn new(shared: Arc<Shared>, request: Request, opening: Opening, seat: Seat) -> Self {
@@ -90,6 +99,11 @@ impl Stream {
             let silence = tokio::time::sleep_until(self.silence);
             let step = match &mut self.state {
                 State::Ended => return None,
+                State::Failed(error) => {
+                    let error = error.clone();
+                    self.state = State::Ended;
+                    return Some(Item::Fault(error));
+                }
                 State::Reading(reader) => tokio::select! {
                     biased;
                     () = shutdown.cancelled() => Step::End,
@@ -100,7 +114,13 @@ impl Stream {
                     biased;
                     () = shutdown.cancelled() => Step::End,
                     () = silence => Step::Heartbeat,
-                    () = tokio::time::sleep_until(*until) => Step::Reopen,
+                    () = tokio::time::sleep_until(*until) => Step::Open,
+                },
+                State::Opening(opened) => tokio::select! {
+                    biased;
+                    () = shutdown.cancelled() => Step::End,
+                    opened = opened => Step::Opened(opened),
+                    () = silence => Step::Heartbeat,
                 },
             };
             match step {
@@ -108,12 +128,8 @@ impl Stream {
                 Step::Heartbeat => self.head.extend_from_slice(sse::HEARTBEAT),
                 Step::Events(events) => self.take(events),
                 Step::Lost => self.state = State::Lost(Instant::now() + REOPEN_WAIT),
-                Step::Reopen => {
-                    if let Err(error) = self.reopen().await {
-                        self.state = State::Ended;
-                        return Some(Item::Fault(error));
-                    }
-                }
+                Step::Open => self.state = State::Opening(self.open()),
+                Step::Opened(opened) => self.go_on(opened),
             }
         }
     }
@@ -136,8 +152,8 @@ impl Stream {
                     }
                     Event::End(partition) => self.viewer.reached_end(partition, &mut self.head),
                     Event::Failed(partition, error) => {
-                        tracing::info!(topic = %self.request.topic, partition, %error, "looking for a place to go on from");
-                        self.state = State::Lost(Instant::now() + REOPEN_PAUSE);
+                        tracing::info!(topic = %self.request.topic, partition, %error, "cannot read on");
+                        self.state = after(error);
                         return;
                     }
                 }
@@ -151,29 +167,28 @@ impl Stream {
     }
 
     /// Finds where to go on, as if the client had come back with its cursor.
-    ///
-    /// # Errors
-    /// What no waiting mends.
-    async fn reopen(&mut self) -> Result<(), Error> {
-        let opening =
-            self.shared.opening(&self.request.topic, &self.request.from, Some(self.viewer.cursor())).await;
-        let found = match opening {
-            Ok(opening) => self.shared.seat().await.map(|seat| (opening, seat)),
-            Err(error) => Err(error.into()),
-        };
-        match found {
+    fn open(&self) -> Opened {
+        let (shared, cursor) = (self.shared.clone(), self.viewer.cursor().clone());
+        let (topic, from) = (self.request.topic.clone(), self.request.from.clone());
+        Box::pin(async move {
+            let opening = shared.opening(&topic, &from, Some(&cursor)).await?;
+            Ok((opening, shared.seat().await?))
+        })
+    }
+
+    /// Goes on from what was found, looks again later, or ends with what no waiting mends.
+    fn go_on(&mut self, opened: Result<(Opening, Seat), Error>) {
+        self.state = match opened {
             Ok((opening, seat)) => {
                 self.viewer.reopen(&opening, &mut self.head);
-                self.state = read(&self.shared, &self.request, &opening, seat);
-                Ok(())
+                read(&self.shared, &self.request, &opening, seat)
             }
-            Err(Error::Kafka(error)) if error.remedy() == Remedy::Caller => Err(error.into()),
+            Err(error) if error.is_final() => State::Failed(error),
             Err(error) => {
                 tracing::debug!(topic = %self.request.topic, %error, "a stream waits");
-                self.state = State::Lost(Instant::now() + REOPEN_WAIT);
-                Ok(())
+                State::Lost(Instant::now() + REOPEN_WAIT)
             }
-        }
+        };
     }
 }
 
@@ -188,7 +203,8 @@ enum Step {
     Heartbeat,
     Events(Vec<Event>),
     Lost,
-    Reopen,
+    Open,
+    Opened(Result<(Opening, Seat), Error>),
 }
 
 fn read(shared: &Shared, request: &Request, opening: &Opening, seat: Seat) -> State {
@@ -201,7 +217,45 @@ fn read(shared: &Shared, request: &Request, opening: &Opening, seat: Seat) -> St
     }
 }
 
+/// What becomes of a stream whose reader met `error`.
+fn after(error: KafkaError) -> State {
+    match error {
+        // Judged against the log as it is now, these become a gap, or the fault they are.
+        KafkaError::OffsetOutOfRange
+        | KafkaError::TopicNotFound(_)
+        | KafkaError::PartitionOutOfRange { .. } => State::Lost(Instant::now() + REOPEN_PAUSE),
+        // A place would be found, and be refused again without end: who may describe a topic may not always read it.
+        error if error.remedy() == Remedy::Caller => State::Failed(error.into()),
+        _ => State::Lost(Instant::now() + REOPEN_WAIT),
+    }
+}
+
 /// Jittered, so that clients cut off together do not come back together.
 fn retry() -> Duration {
     Duration::from_millis(rand::rng().random_range(2000..3000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::error::Written;
+    use crate::record::TopicName;
+
+    #[test]
+    fn only_what_another_place_may_mend_is_looked_for_again() {
+        let topic = TopicName::parse("t").expect("a legal name");
+        let unavailable = KafkaError::Unavailable { reason: String::new(), written: Written::No };
+        for error in [
+            KafkaError::OffsetOutOfRange,
+            KafkaError::TopicNotFound(topic.clone()),
+            KafkaError::PartitionOutOfRange { topic, partitions: 1 },
+            unavailable,
+            KafkaError::Misconfigured(String::new()),
+        ] {
+            assert!(matches!(after(error.clone()), State::Lost(_)), "{error}");
+        }
+        for error in [KafkaError::Forbidden(String::new()), KafkaError::Refused(String::new())] {
+            assert!(matches!(after(error.clone()), State::Failed(_)), "{error}");
+        }
+    }
 }

@@ -60,9 +60,14 @@ impl Viewer {
     /// Goes on from a new opening after the old position could not be read on.
     pub fn reopen(&mut self, opening: &Opening, out: &mut BytesMut) {
         self.cursor = opening.cursor();
-        self.end.clone_from(&opening.end);
+        // The end that `ready` told stays the mark to catch up with, unless the log now ends before it.
+        let told = std::mem::replace(&mut self.end, opening.end.clone());
+        for (end, told) in self.end.iter_mut().zip(told) {
+            *end = told.min(*end);
+        }
         self.selected.clone_from(&opening.selected);
         self.gaps(&opening.gaps, out);
+        self.tell_caught_up(out);
     }
 
     /// Writes a record; `false` when it lies before the viewer's position and nothing was written.
@@ -179,6 +184,19 @@ mod tests {
         out.clear();
         assert!(viewer.record(&record(1, 1), &mut out));
         assert!(!caught_up(&out));
+    }
+
+    #[test]
+    fn the_end_that_was_told_does_not_move_when_the_stream_finds_its_place_anew() {
+        let (mut viewer, mut out) = viewer(Start::Earliest, vec![2]);
+        let log = Watermarks { earliest: vec![0], last_stable: vec![900], high: vec![900] };
+        let mark = TopicMark::new("c", &topic(), Some([1; 16]));
+        let opening = Opening::resolve(&Start::Earliest, Some(viewer.cursor()), mark, &log);
+        viewer.reopen(&opening.expect("partitions exist"), &mut out);
+        viewer.record(&record(0, 0), &mut out);
+        assert!(!caught_up(&out));
+        viewer.record(&record(0, 1), &mut out);
+        assert!(caught_up(&out), "900 was told to nobody");
     }
 
     #[test]

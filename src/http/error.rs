@@ -31,6 +31,8 @@ pub struct ApiError {
     code: &'static Code,
     detail: String,
     written: Option<Written>,
+    /// What the log says besides.
+    cause: Option<String>,
     as_event: bool,
 }
 
@@ -51,7 +53,7 @@ struct Problem<'a> {
 impl ApiError {
     /// An error of a registered code, with what the client should know of this case.
     pub fn new(code: &'static Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), written: None, as_event: false }
+        Self { code, detail: detail.into(), written: None, cause: None, as_event: false }
     }
 
     /// The same, told as an event in a stream where a status would make the client give up for ever.
@@ -68,6 +70,11 @@ impl ApiError {
     /// What the client is told of this case.
     pub fn detail(&self) -> &str {
         &self.detail
+    }
+
+    /// What is told to the log alone, if anything.
+    pub fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
     }
 
     /// The problem as JSON on one line.
@@ -147,6 +154,7 @@ impl From<KafkaError> for ApiError {
             }
             KafkaError::Unavailable { written, .. } => Self {
                 written: Some(written),
+                cause: Some(detail),
                 ..Self::new(
                     code::KAFKA_UNAVAILABLE,
                     "Kafka cannot be reached, or has too few replicas, just now",
@@ -155,10 +163,13 @@ impl From<KafkaError> for ApiError {
             KafkaError::TimedOut { written } => {
                 Self { written: Some(written), ..Self::new(code::DELIVERY_TIMED_OUT, detail) }
             }
-            KafkaError::Misconfigured(_) => Self::new(
-                code::KAFKA_UNAVAILABLE,
-                "the gateway is not let in to Kafka as it is configured; its log says why",
-            ),
+            KafkaError::Misconfigured(_) => Self {
+                cause: Some(detail),
+                ..Self::new(
+                    code::KAFKA_UNAVAILABLE,
+                    "the gateway is not let in to Kafka as it is configured; its log says why",
+                )
+            },
         }
     }
 }
@@ -167,6 +178,7 @@ impl From<broadcast::Error> for ApiError {
     fn from(error: broadcast::Error) -> Self {
         match error {
             broadcast::Error::Kafka(error) => error.into(),
+            broadcast::Error::TooWide(_) => Self::new(code::SELECTION_TOO_WIDE, error.to_string()),
             broadcast::Error::Full(_) => {
                 Self::new(code::OVERLOADED, "the gateway has as many streams as it may; try again")
             }

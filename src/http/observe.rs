@@ -21,6 +21,9 @@ pub use tower_http::request_id::{PropagateRequestIdLayer as PropagateId, SetRequ
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The trace a request belongs to (W3C Trace Context).
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
 /// The longest id taken from a caller.
 const MAX_ID_BYTES: usize = 128;
 
@@ -57,14 +60,16 @@ pub async fn observe(State(metrics): State<Arc<Metrics>>, request: Request, next
     let id = id_of(request.extensions().get::<RequestId>());
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
+    let traceparent =
+        request.headers().get(&TRACEPARENT).and_then(|parent| parent.to_str().ok().map(str::to_owned));
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let response = render(next.run(request).await, &id);
     let status = response.status().as_u16();
     metrics.answered(labels(&method, &route, status), begun.elapsed());
-    let error = response.extensions().get::<ApiError>();
     let line = Line {
-        error: error.map(|error| (error.code().name, error.detail().to_owned())),
+        error: response.extensions().get::<ApiError>().cloned(),
         id,
+        traceparent,
         method,
         path,
         route,
@@ -87,11 +92,12 @@ fn labels(method: &Method, route: &str, status: u16) -> RequestLabels {
 /// What the log will say of a request.
 struct Line {
     id: String,
+    traceparent: Option<String>,
     method: Method,
     path: String,
     route: String,
     status: u16,
-    error: Option<(&'static str, String)>,
+    error: Option<ApiError>,
     begun: Instant,
     head: Duration,
     bytes: u64,
@@ -100,17 +106,18 @@ struct Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        let (code, detail) = self.error.take().unzip();
         tracing::info!(
             target: "sluicegate::request",
             request_id = self.id,
+            traceparent = self.traceparent,
             principal = "anonymous",
             method = %self.method,
             path = self.path,
             route = self.route,
             status = self.status,
-            code,
-            detail,
+            code = self.error.as_ref().map(|error| error.code().name),
+            detail = self.error.as_ref().map(ApiError::detail),
+            cause = self.error.as_ref().and_then(ApiError::cause),
             bytes = self.bytes,
             head_us = self.head.as_micros() as u64,
             total_us = self.begun.elapsed().as_micros() as u64,

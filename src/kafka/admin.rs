@@ -2,27 +2,26 @@
 //!
 //! Deleting and altering are absent until the routes that need them exist.
 
+use super::context::Context;
 use super::error::{Error, Written};
+use super::ffi;
 use super::settings::Settings;
 use crate::record::TopicName;
-use rdkafka::admin::{
-    AdminClient, AdminOptions, ConfigEntry, ConfigSource, NewTopic, ResourceSpecifier, TopicReplication,
-};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::config::FromClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, ConfigEntry, ConfigSource, ResourceSpecifier};
+use rdkafka::config::FromClientConfigAndContext;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The client through which metadata is asked and topics are made.
-pub type Client = AdminClient<DefaultClientContext>;
+pub type Client = AdminClient<Context>;
 
 /// Connects the client for metadata and administration. Returns at once: connecting goes on behind it.
 ///
 /// # Errors
 /// When librdkafka refuses the settings.
 pub fn connect(settings: &Settings) -> Result<Arc<Client>, Error> {
-    Client::from_config(&settings.admin()).map(Arc::new).map_err(Error::from_client)
+    Client::from_config_and_context(&settings.admin(), Context).map(Arc::new).map_err(Error::from_client)
 }
 
 /// What a new topic should be; the cluster's defaults fill the rest.
@@ -65,18 +64,13 @@ impl Admin {
     /// # Errors
     /// [`Error::TopicExists`], [`Error::Refused`] with Kafka's reason, or what kept Kafka from answering.
     pub async fn create(&self, name: &TopicName, spec: &TopicSpec, dry_run: bool) -> Result<(), Error> {
-        // -1 asks for the cluster's default (KIP-464).
-        let replication = TopicReplication::Fixed(spec.replication_factor.unwrap_or(-1));
-        let mut topic = NewTopic::new(name.as_str(), spec.partitions.unwrap_or(-1), replication);
-        for (key, value) in &spec.configs {
-            topic = topic.set(key, value);
-        }
-        let options = self.options().operation_timeout(Some(self.timeout)).validate_only(dry_run);
-        let results = self.client.create_topics([&topic], &options).await.map_err(Error::from_client)?;
-        match results.into_iter().next() {
-            Some(Err((_, code))) => Err(Error::from_code(code, Some(name), Written::No)),
-            _ => Ok(()),
-        }
+        let (client, timeout) = (self.client.clone(), self.timeout);
+        let (name, spec) = (name.clone(), spec.clone());
+        let made =
+            tokio::task::spawn_blocking(move || ffi::create_topic(&client, &name, &spec, dry_run, timeout));
+        made.await.unwrap_or_else(|error| {
+            Err(Error::Unavailable { reason: error.to_string(), written: Written::Unknown })
+        })
     }
 
     /// A topic's configs, by name.

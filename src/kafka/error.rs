@@ -46,7 +46,7 @@ pub enum Error {
         /// Whether the record may have been written all the same.
         written: Written,
     },
-    /// It took longer than allowed.
+    /// A record was not confirmed within the delivery time-out.
     #[error("Kafka did not confirm in time")]
     TimedOut {
         /// Whether the record may have been written all the same.
@@ -97,6 +97,16 @@ impl Error {
         }
     }
 
+    /// Folds the code of a record that was not delivered to `topic`.
+    pub(super) fn of_delivery(code: Code, topic: &TopicName, written: Written) -> Self {
+        match code {
+            Code::MessageTimedOut | Code::RequestTimedOut | Code::TimedOutQueue => {
+                Error::TimedOut { written }
+            }
+            _ => Self::from_code(code, Some(topic), written),
+        }
+    }
+
     /// Folds a code met while dealing with `topic`; `written` is what is known of the record, if one was sent.
     pub(super) fn from_code(code: Code, topic: Option<&TopicName>, written: Written) -> Self {
         use Code::*;
@@ -144,9 +154,6 @@ impl Error {
                 | SecurityDisabled,
                 _,
             ) => Error::Misconfigured(code.to_string()),
-            (MessageTimedOut | RequestTimedOut | OperationTimedOut | TimedOutQueue, _) => {
-                Error::TimedOut { written }
-            }
             _ => Error::Unavailable { reason: code.to_string(), written },
         }
     }

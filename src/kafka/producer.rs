@@ -5,19 +5,22 @@
 //! three. What happens to a record is told to a callback exactly once, whoever still listens, because a record that
 //! was enqueued goes on when its request is gone.
 
+use super::context::Context;
 use super::error::{Error, Written};
 use super::ffi;
 use super::settings::Settings;
 use crate::record::{Acks, Header, TopicName};
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use rdkafka::ClientContext;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header as NativeHeader, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// The least time between two producers of one kind.
+const RENEWAL: Duration = Duration::from_secs(1);
 
 /// A record on its way to Kafka.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +76,8 @@ type Native = ThreadedProducer<Context>;
 struct Lane {
     acks: Acks,
     native: ArcSwapOption<Native>,
-    making: Mutex<()>,
+    /// When it was last made; held while it is made or taken out of use.
+    made: Mutex<Option<Instant>>,
 }
 
 impl Producer {
@@ -82,7 +86,7 @@ impl Producer {
     /// # Errors
     /// When librdkafka refuses the settings.
     pub fn new(settings: Settings) -> Result<Self, Error> {
-        let lane = |acks| Lane { acks, native: ArcSwapOption::empty(), making: Mutex::new(()) };
+        let lane = |acks| Lane { acks, native: ArcSwapOption::empty(), made: Mutex::default() };
         let producer =
             Self { all: lane(Acks::All), leader: lane(Acks::Leader), none: lane(Acks::None), settings };
         producer.all.native(&producer.settings)?;
@@ -97,10 +101,17 @@ impl Producer {
             Err(error) => return report(Err(error)),
         };
         // A record is enqueued at most once: only a refusal here hands the report back.
-        if let Err((error, report)) = enqueue(&native, record, report) {
-            report(Err(refusal(&error, &record.topic)));
+        let refused = enqueue(&native, record, report);
+        let fatal = native.client().fatal_error().map(|(code, _)| code);
+        if let Err((error, report)) = refused {
+            // A dead producer refuses everything with one code; what killed it says more.
+            let code = fatal.or(error.rdkafka_error_code());
+            report(Err(match code {
+                Some(code) => Error::from_code(code, Some(&record.topic), Written::No),
+                None => Error::Unavailable { reason: error.to_string(), written: Written::No },
+            }));
         }
-        if native.client().fatal_error().is_some() {
+        if fatal.is_some() {
             lane.retire(&native);
         }
     }
@@ -150,7 +161,7 @@ impl Lane {
         if let Some(native) = self.native.load_full() {
             return Ok(native);
         }
-        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(native) = self.native.load_full() {
             return Ok(native);
         }
@@ -158,13 +169,16 @@ impl Lane {
             .map(Arc::new)
             .map_err(Error::from_client)?;
         self.native.store(Some(native.clone()));
+        *made = Some(Instant::now());
         Ok(native)
     }
 
-    /// Takes a producer out of use that librdkafka has declared dead; the next record makes a new one.
+    /// Takes a producer out of use that librdkafka has declared dead; the next record makes a new one. One that died
+    /// young stays for a while, so that what kills them all makes one a second and not one a record.
     fn retire(&self, dead: &Arc<Native>) {
-        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.native.load().as_ref().is_some_and(|current| Arc::ptr_eq(current, dead)) {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let young = made.is_some_and(|made| made.elapsed() < RENEWAL);
+        if !young && self.native.load().as_ref().is_some_and(|current| Arc::ptr_eq(current, dead)) {
             tracing::error!(acks = self.acks.as_str(), error = ?dead.client().fatal_error(), "producer renewed");
             self.native.store(None);
         }
@@ -188,17 +202,6 @@ fn enqueue(native: &Native, record: &Outgoing, report: Report) -> Result<(), (Ka
     native.send(outgoing).map_err(|(error, refused)| (error, *refused.delivery_opaque))
 }
 
-fn refusal(error: &KafkaError, topic: &TopicName) -> Error {
-    match error.rdkafka_error_code() {
-        Some(code) => Error::from_code(code, Some(topic), Written::No),
-        None => Error::Unavailable { reason: error.to_string(), written: Written::No },
-    }
-}
-
-struct Context;
-
-impl ClientContext for Context {}
-
 impl ProducerContext for Context {
     type DeliveryOpaque = Box<Report>;
 
@@ -213,7 +216,7 @@ impl ProducerContext for Context {
             Err((error, message)) => {
                 let written = ffi::written(message);
                 match (error.rdkafka_error_code(), TopicName::parse(message.topic())) {
-                    (Some(code), Ok(topic)) => Err(Error::from_code(code, Some(&topic), written)),
+                    (Some(code), Ok(topic)) => Err(Error::of_delivery(code, &topic, written)),
                     _ => Err(Error::Unavailable { reason: error.to_string(), written }),
                 }
             }

@@ -181,19 +181,14 @@ impl Task {
     }
 
     fn assign(&self) -> Result<(Arc<BaseConsumer<Context>>, Queues), Error> {
-        let consumer = BaseConsumer::from_config_and_context(&self.settings.reader(), Context)
-            .map_err(Error::from_client)?;
+        let recipe = self.settings.reader(self.positions.len());
+        let consumer = BaseConsumer::from_config_and_context(&recipe, Context).map_err(Error::from_client)?;
         let consumer = Arc::new(consumer);
         // With the leaders known beforehand the first fetch leaves at once instead of half a second later.
         consumer
             .fetch_metadata(Some(self.topic.as_str()), self.settings.request_timeout())
             .map_err(Error::from_client)?;
-        let mut list = TopicPartitionList::with_capacity(self.positions.len());
-        for (partition, offset) in &self.positions {
-            list.add_partition_offset(self.topic.as_str(), *partition, Offset::Offset(*offset))
-                .map_err(Error::from_client)?;
-        }
-        consumer.assign(&list).map_err(Error::from_client)?;
+        // Before anything is fetched: whose an error in the main queue is, nobody could say.
         let mut queues = Vec::with_capacity(self.positions.len());
         for (index, (partition, _)) in self.positions.iter().enumerate() {
             let mut queue =
@@ -204,22 +199,30 @@ impl Task {
             queue.set_nonempty_callback(move || bell.ring(index));
             queues.push(queue);
         }
+        let mut list = TopicPartitionList::with_capacity(self.positions.len());
+        for (partition, offset) in &self.positions {
+            list.add_partition_offset(self.topic.as_str(), *partition, Offset::Offset(*offset))
+                .map_err(Error::from_client)?;
+        }
+        consumer.assign(&list).map_err(Error::from_client)?;
         Ok((consumer, queues))
     }
 
     fn drain(&self, consumer: &BaseConsumer<Context>, queues: &Queues, events: &mpsc::Sender<Vec<Event>>) {
-        let mut ready = Vec::new();
+        let (mut ready, mut first) = (Vec::new(), 0);
         loop {
             if self.bell.wait(&mut ready).is_none() {
                 return;
             }
             let mut batch = Batch::default();
-            // What was fetched before the queues were split stands in the main queue, and is older.
+            // Nothing of a partition comes here; librdkafka wants it served all the same.
             while let Some(polled) = consumer.poll(Duration::ZERO) {
                 batch.push(&self.topic, None, polled);
             }
-            for (index, queue) in queues.iter().enumerate().filter(|(index, _)| ready[*index]) {
-                if !batch.take(&self.topic, self.positions[index].0, queue) {
+            // A batch may be full before every partition had its turn: the next begins with another one.
+            first = (first + 1) % queues.len().max(1);
+            for index in (first..queues.len()).chain(0..first).filter(|index| ready[*index]) {
+                if !batch.take(&self.topic, self.positions[index].0, &queues[index]) {
                     self.bell.ring(index);
                 }
             }

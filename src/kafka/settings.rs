@@ -27,7 +27,7 @@ impl Settings {
     /// # Errors
     /// [`Error::Misconfigured`] with the property and librdkafka's reason.
     pub fn check(&self) -> Result<(), Error> {
-        for recipe in [self.producer(Acks::All), self.admin(), self.reader()] {
+        for recipe in [self.producer(Acks::All), self.admin(), self.reader(1)] {
             recipe.create_native_config().map_err(Error::from_client)?;
         }
         Ok(())
@@ -68,16 +68,23 @@ impl Settings {
         self.common(&self.kafka.properties)
     }
 
-    /// A consumer of assigned positions: commits nothing, decides nothing about lost ones.
-    pub(super) fn reader(&self) -> ClientConfig {
+    /// A consumer of as many assigned positions: commits nothing, decides nothing about lost ones.
+    ///
+    /// Each partition has a queue of its own, and librdkafka holds every queue to the limit by itself, so each gets
+    /// its share of what the reader may hold.
+    pub(super) fn reader(&self, partitions: usize) -> ClientConfig {
         let mut recipe = self.common(&self.kafka.consumer);
         // librdkafka refuses `assign` without a group; none is ever joined and nothing is committed to it.
         recipe.set("group.id", "sluicegate-reader");
         recipe.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
         recipe.set("auto.offset.reset", "error").set("enable.partition.eof", "true");
         recipe.set("isolation.level", "read_committed");
-        recipe
-            .set("queued.max.messages.kbytes", (self.streams.reader_queue_bytes.div_ceil(1024)).to_string());
+        let share = self.streams.reader_queue_bytes / partitions.max(1);
+        recipe.set("queued.max.messages.kbytes", share.div_ceil(1024).max(1).to_string());
+        // One answer goes into the queue whole, however full it is.
+        if recipe.get("max.partition.fetch.bytes").is_none() {
+            self.default_of(&mut recipe, "fetch.message.max.bytes", &share.max(LEAST_FETCH).to_string());
+        }
         self.default_of(&mut recipe, "queued.min.messages", "1000");
         self.default_of(&mut recipe, "fetch.queue.backoff.ms", "10");
         recipe
@@ -102,6 +109,9 @@ impl Settings {
         }
     }
 }
+
+/// The least that is fetched of a partition at once, in bytes: below it requests cost more than they bring.
+const LEAST_FETCH: usize = 16 * 1024;
 
 /// Room for what a record batch adds around a record of the largest size taken.
 const BATCH_OVERHEAD: usize = 4096;

@@ -130,6 +130,12 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !holds() {
         assert!(Instant::now() < deadline, "not in time: {what}");
-        std::thread::sleep(Duration::from_millis(10));
+        pause(Duration::from_millis(10));
     }
+}
+
+/// Lets time pass.
+#[expect(clippy::disallowed_methods, reason = "a test's thread has nobody who could end it")]
+pub fn pause(time: Duration) {
+    std::thread::sleep(time);
 }

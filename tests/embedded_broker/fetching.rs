@@ -53,7 +53,7 @@ pub fn a_waiting_fetch_is_answered_within_50_ms_of_a_produce() {
         assert_eq!(message.offset(), sent);
         took.push(sent_at.elapsed());
         // The reader is in its next wait by then.
-        std::thread::sleep(Duration::from_millis(20));
+        pause(Duration::from_millis(20));
     }
     took.remove(0);
     took.sort();

@@ -22,7 +22,10 @@ const SHAPES: [Shape<'static>; 6] = [
     (Some(b"\0\xff\r\n"), Some(b"\xc3\x28 is not UTF-8"), &[("\u{1F980}", Some(b"\x00"))]),
 ];
 
-fn shape(message: &OwnedMessage) -> (Option<Vec<u8>>, Option<Vec<u8>>, Vec<(String, Option<Vec<u8>>)>) {
+/// The same, as a client has it in hand.
+type Held = (Option<Vec<u8>>, Option<Vec<u8>>, Vec<(String, Option<Vec<u8>>)>);
+
+fn held(message: &OwnedMessage) -> Held {
     let headers = message.headers().into_iter().flat_map(Headers::iter);
     let headers = headers.map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)));
     (message.key().map(<[u8]>::to_vec), message.payload().map(<[u8]>::to_vec), headers.collect())
@@ -52,8 +55,8 @@ pub fn keys_values_headers_and_times_come_out_as_they_went_in_with_every_compres
         let i = offset as usize % SHAPES.len();
         let (key, value, headers) = SHAPES[i];
         let headers = headers.iter().map(|(k, v)| ((*k).to_owned(), v.map(<[u8]>::to_vec)));
-        let expected = (key.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec), headers.collect());
-        assert_eq!(shape(&message), expected, "offset {offset}");
+        let expected: Held = (key.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec), headers.collect());
+        assert_eq!(held(&message), expected, "offset {offset}");
         assert_eq!(message.offset(), offset);
         assert_eq!(message.timestamp(), Timestamp::CreateTime(1_000 + i as i64));
     }

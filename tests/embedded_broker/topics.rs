@@ -18,7 +18,7 @@ use kafka_protocol::{
         offset_for_leader_epoch_request::{OffsetForLeaderPartition, OffsetForLeaderTopic},
     },
 };
-use rdkafka::{producer::FutureRecord, util::Timeout};
+use rdkafka::{producer::FutureRecord, types::RDKafkaErrorCode, util::Timeout};
 use sluicegate::{
     config,
     dev::Broker,
@@ -88,6 +88,8 @@ pub fn a_topic_made_again_has_another_id_and_readers_of_the_old_one_are_told() {
     assert_eq!(id_of(&broker, "t"), old);
     let by_id = metadata(&broker, MetadataRequestTopic::default().with_topic_id(old).with_name(None), false);
     assert_eq!(by_id.topics[0].name.as_ref().map(|name| name.as_str()), Some("t"));
+    let as_java_asks = metadata(&broker, named("").with_topic_id(old), false);
+    assert_eq!(as_java_asks.topics, by_id.topics);
 
     delete_topic(&broker, "t");
     create_topic(&broker, "t", 1, &[]);
@@ -100,6 +102,21 @@ pub fn a_topic_made_again_has_another_id_and_readers_of_the_old_one_are_told() {
     let fetched = Wire::to(&broker).ask(13, &fetch.with_topics(vec![topic]));
     let code = fetched.responses[0].partitions[0].error_code;
     assert_eq!((code, fetched.responses[0].topic_id), (ResponseError::UnknownTopicId.code(), old));
+}
+
+#[test]
+pub fn a_reader_hears_that_its_topic_was_deleted() {
+    let broker = broker();
+    create_topic(&broker, "t", 1, &[]);
+    send(&producer(&broker, &[]), "t", b"last");
+    let quick =
+        [("topic.metadata.propagation.max.ms", "500"), ("topic.metadata.refresh.fast.interval.ms", "50")];
+    let reader = reader(&broker, "t", 0, &quick);
+    assert_eq!(values(&reader, 1), ["last"]);
+    delete_topic(&broker, "t");
+    let error = next(&reader).expect_err("there is no topic to read");
+    // librdkafka's word for a topic whose partitions are gone.
+    assert_eq!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::UnknownPartition));
 }
 
 #[test]

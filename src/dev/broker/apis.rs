@@ -150,6 +150,7 @@ fn at_once(cluster: &Cluster, request: &Request) -> io::Result<Bytes> {
         }
         ApiKey::EndTxn => request.reply(&transactions::end(state, &request.read()?, version)),
         ApiKey::Heartbeat => request.reply(&groups::heartbeat(state, &request.read()?, version)),
+        ApiKey::OffsetCommit => request.reply(&groups::commit(state, &request.read()?, version)),
         ApiKey::LeaveGroup => request.reply(&groups::leave(state, &request.read()?, version)),
         _ => by_the_engine(&mut state.engine, request),
     };
@@ -175,7 +176,6 @@ fn announce(cluster: &Cluster, api: ApiKey) {
 /// What the engine answers well as it is.
 fn by_the_engine(engine: &mut EngineState, request: &Request) -> io::Result<Bytes> {
     match request.api {
-        ApiKey::OffsetCommit => asked(request, |r, v| engine.handle_offset_commit(r, v)),
         ApiKey::OffsetFetch => asked(request, |r, v| engine.handle_offset_fetch(r, v)),
         ApiKey::FindCoordinator => asked(request, |r, v| engine.handle_find_coordinator(r, v)),
         ApiKey::DescribeGroups => asked(request, |r, v| engine.handle_describe_groups(r, v)),
@@ -204,4 +204,50 @@ fn asked<R: Api<Response: Encodable>>(
     handle: impl FnOnce(&R, i16) -> R::Response,
 ) -> io::Result<Bytes> {
     request.reply(&handle(&request.read()?, request.version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dev::broker::cluster;
+    use bytes::{BufMut, BytesMut};
+    use std::time::Duration;
+
+    fn request(api: ApiKey, version: i16) -> Request {
+        let mut frame = BytesMut::new();
+        frame.put_i16(api as i16);
+        frame.put_i16(version);
+        frame.put_i32(1);
+        frame.put_i16(-1);
+        if api.request_header_version(version) >= 2 {
+            frame.put_u8(0);
+        }
+        // No body decodes from nothing, or from zeros: what matters is that somebody tries.
+        frame.put_bytes(0, 64);
+        Request::parse(frame.freeze()).expect("a header")
+    }
+
+    async fn kind(api: ApiKey, version: i16) -> Option<io::ErrorKind> {
+        let (cluster, plan, request) = (cluster::sample(), Plan::default(), request(api, version));
+        let answer = answer(&cluster, &plan, &request, "/127.0.0.1");
+        let answer = tokio::time::timeout(Duration::from_secs(5), answer).await.expect("in time");
+        answer.err().map(|error| error.kind())
+    }
+
+    #[tokio::test]
+    async fn what_is_listed_is_served_in_every_version_and_nothing_else_is() {
+        for (api, max) in SERVED {
+            let served = versions(api).expect("listed");
+            assert!(served.min <= max, "{api:?}");
+            for version in served.min..=max {
+                assert_ne!(kind(api, version).await, Some(io::ErrorKind::Unsupported), "{api:?} {version}");
+            }
+            if api != ApiKey::ApiVersions {
+                assert_eq!(kind(api, max + 1).await, Some(io::ErrorKind::Unsupported), "{api:?} {}", max + 1);
+            }
+        }
+        for api in [ApiKey::SaslHandshake, ApiKey::ConsumerGroupHeartbeat, ApiKey::Vote] {
+            assert_eq!(kind(api, 0).await, Some(io::ErrorKind::Unsupported), "{api:?}");
+        }
+    }
 }

@@ -219,7 +219,7 @@ mod tests {
             (35..61, usize::MAX, false, 3..7),
             (35..60, usize::MAX, false, 3..6),
             (100..100, usize::MAX, true, 0..0),
-            (50..40, usize::MAX, true, 0..0),
+            (Range { start: 50, end: 40 }, usize::MAX, true, 0..0),
         ];
         for (offsets, limit, at_least_one, batches) in cases {
             let expected = (batches.clone(), batches.len() * size);

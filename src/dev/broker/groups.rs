@@ -6,12 +6,14 @@
 //! not silent; when its connection ends it is no longer inside, and its session runs from there.
 //! The new group protocol (KIP-848) is deliberately absent: the engine has none.
 
+mod rounds;
+
 use super::cluster::{Cluster, State};
 use kafka_protocol::{
     ResponseError,
     messages::{
         HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
-        LeaveGroupResponse, SyncGroupRequest, SyncGroupResponse,
+        LeaveGroupResponse, OffsetCommitRequest, OffsetCommitResponse, SyncGroupRequest, SyncGroupResponse,
         join_group_response::JoinGroupResponseMember, leave_group_request::MemberIdentity,
     },
     protocol::StrBytes,
@@ -41,7 +43,9 @@ pub async fn join(
     let mut bell = cluster.groups.listen();
     let joined = {
         let mut state = cluster.lock();
-        state.engine.handle_join_group(request, version, joiner.client_id, joiner.host)
+        rounds::within(&mut state, request.group_id.as_str(), |engine| {
+            engine.handle_join_group(request, version, joiner.client_id, joiner.host)
+        })
     };
     if joined.error_code != 0 {
         return joined;
@@ -85,7 +89,7 @@ fn round(state: &mut State, request: &JoinGroupRequest, member: &StrBytes) -> Ro
             ResponseError::UnknownMemberId
         });
     }
-    group.try_complete_join();
+    rounds::complete(group);
     if group.state != GroupLifecycleState::PreparingRebalance {
         return Round::Over(joined(group, member));
     }
@@ -104,7 +108,7 @@ fn round(state: &mut State, request: &JoinGroupRequest, member: &StrBytes) -> Ro
     let Some(group) = state.engine.groups.get_mut(request.group_id.as_str()) else {
         return refused(ResponseError::UnknownMemberId);
     };
-    group.try_complete_join();
+    rounds::complete(group);
     Round::Over(joined(group, member))
 }
 
@@ -174,17 +178,13 @@ pub fn heartbeat(state: &mut State, request: &HeartbeatRequest, version: i16) ->
 
 /// Takes members out on their own wish.
 pub fn leave(state: &mut State, request: &LeaveGroupRequest, version: i16) -> LeaveGroupResponse {
-    let was_preparing = is_preparing(state, request.group_id.as_str());
-    let answer = state.engine.handle_leave_group(request, version);
-    let now = state.engine.now_ms();
-    // The engine starts the next round without a starting time, and it would be over at once.
-    if let Some(group) = state.engine.groups.get_mut(request.group_id.as_str())
-        && group.state == GroupLifecycleState::PreparingRebalance
-        && !was_preparing
-    {
-        group.rebalance_start_ms = now;
-    }
-    answer
+    rounds::within(state, request.group_id.as_str(), |engine| engine.handle_leave_group(request, version))
+}
+
+/// Commits offsets; for a member that is a sign of life too.
+pub fn commit(state: &mut State, request: &OffsetCommitRequest, version: i16) -> OffsetCommitResponse {
+    seen(state, request.group_id.as_str(), request.member_id.as_str());
+    state.engine.handle_offset_commit(request, version)
 }
 
 /// Takes out every member that was silent for longer than its session timeout. `true` when there were any.
@@ -218,13 +218,8 @@ fn remove(state: &mut State, group_id: &str, members: &[String]) {
     leave(state, &request, LEAVE_BY_LIST);
 }
 
-fn is_preparing(state: &State, group_id: &str) -> bool {
-    let group = state.engine.groups.get(group_id);
-    group.is_some_and(|group| group.state == GroupLifecycleState::PreparingRebalance)
-}
-
 /// Notes that a member is alive.
-pub fn seen(state: &mut State, group_id: &str, member_id: &str) {
+fn seen(state: &mut State, group_id: &str, member_id: &str) {
     let now = state.engine.now_ms();
     let group = state.engine.groups.get_mut(group_id);
     if let Some(member) = group.and_then(|group| group.members.get_mut(member_id)) {

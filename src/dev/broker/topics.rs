@@ -22,9 +22,7 @@ pub fn metadata(state: &mut State, request: &MetadataRequest, version: i16) -> M
     let (mut by_name, mut unknown) = (request.clone(), Vec::new());
     if let Some(topics) = &mut by_name.topics {
         topics.retain_mut(|topic| {
-            if topic.name.is_none() {
-                topic.name = state.topic_name(topic.topic_id).map(topic_name);
-            }
+            topic.name = meant(state, topic.name.take(), topic.topic_id);
             if topic.name.is_none() {
                 unknown.push(unknown_id(topic.topic_id));
             }
@@ -65,9 +63,7 @@ pub fn create(state: &mut State, request: &CreateTopicsRequest, version: i16) ->
 pub fn delete(state: &mut State, request: &DeleteTopicsRequest, version: i16) -> DeleteTopicsResponse {
     let (mut by_name, mut unknown) = (request.clone(), Vec::new());
     by_name.topics.retain_mut(|topic| {
-        if topic.name.is_none() {
-            topic.name = state.topic_name(topic.topic_id).map(topic_name);
-        }
+        topic.name = meant(state, topic.name.take(), topic.topic_id);
         if topic.name.is_none() {
             let refused = DeletableTopicResult::default().with_topic_id(topic.topic_id).with_name(None);
             unknown.push(refused.with_error_code(ResponseError::UnknownTopicId.code()));
@@ -107,8 +103,12 @@ pub fn describe_configs(
     response
 }
 
-fn topic_name(name: &str) -> TopicName {
-    StrBytes::from_string(name.to_owned()).into()
+/// The name of the topic that a request means. An id goes before a name: Java sends an empty name along.
+fn meant(state: &State, name: Option<TopicName>, id: Uuid) -> Option<TopicName> {
+    if id.is_nil() {
+        return name;
+    }
+    state.topic_name(id).map(|name| StrBytes::from_string(name.to_owned()).into())
 }
 
 fn unknown_id(id: Uuid) -> MetadataResponseTopic {

@@ -2,10 +2,17 @@
 
 use super::*;
 use crate::dev::broker::cluster;
-use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use kafka_protocol::messages::{
+    join_group_request::JoinGroupRequestProtocol,
+    offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic},
+};
+use noida::kafka::engine::{PartitionState, TopicState};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 const SESSION_MS: i32 = 10_000;
@@ -135,4 +142,42 @@ async fn a_round_ends_without_the_member_that_does_not_join_again() {
     assert_eq!(answer.error_code, 0);
     assert_eq!(answer.leader, answer.member_id);
     assert_eq!(answer.members.len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_member_owns_it_may_commit_until_the_next_round_is_complete() {
+    let (cluster, _) = on_clock();
+    let partitions = HashMap::from([(0, PartitionState::new(0, 1))]);
+    let topic = TopicState { name: "t".to_owned(), is_internal: false, partitions, configs: HashMap::new() };
+    cluster.lock().engine.topics.insert("t".to_owned(), topic);
+    let commits = |joined: &JoinGroupResponse, offset| {
+        let partition = OffsetCommitRequestPartition::default().with_committed_offset(offset);
+        let topic = OffsetCommitRequestTopic::default().with_name(StrBytes::from_static_str("t").into());
+        let request = OffsetCommitRequest::default()
+            .with_group_id(StrBytes::from_static_str("g").into())
+            .with_member_id(joined.member_id.clone())
+            .with_generation_id_or_member_epoch(joined.generation_id)
+            .with_topics(vec![topic.with_partitions(vec![partition])]);
+        commit(&mut cluster.lock(), &request, 8).topics[0].partitions[0].error_code
+    };
+    let first = member(Arc::clone(&cluster)).await;
+    assert_eq!(first.generation_id, 1);
+    assert_eq!(commits(&first, 1), ResponseError::RebalanceInProgress.code(), "nothing is assigned yet");
+    synced(&cluster, &first).await;
+    assert_eq!(commits(&first, 2), 0);
+
+    let second = tokio::spawn(member(Arc::clone(&cluster)));
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(beat(&cluster, &first), ResponseError::RebalanceInProgress.code());
+    assert_eq!(commits(&first, 3), 0, "told of the rebalance, it commits what it did");
+    let joiner = Joiner { client_id: "c", host: "/127.0.0.1" };
+    let again = join(&cluster, &request(&first.member_id), 7, joiner).await;
+    let second = second.await.expect("joined");
+    assert_eq!((again.generation_id, second.generation_id), (2, 2));
+    assert_eq!(commits(&first, 4), ResponseError::IllegalGeneration.code());
+    synced(&cluster, &again).await;
+    assert_eq!(commits(&again, 5), 0);
+    // One leaves; the other is still of this generation until it has joined again.
+    remove(&mut cluster.lock(), "g", &[second.member_id.to_string()]);
+    assert_eq!(commits(&again, 6), 0);
 }

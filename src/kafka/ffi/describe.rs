@@ -1,0 +1,136 @@
+//! DescribeCluster and DescribeTopics: brokers, topic ids, partitions. Both ask Metadata and create nothing.
+
+use super::super::admin::Client;
+use super::super::catalog::{ClusterDescription, Node, PartitionDescription, Topic};
+use super::{Error, NO_ERROR, Written, array, c_string, call, text};
+use crate::record::TopicName;
+use rdkafka::types::RDKafkaErrorCode;
+use rdkafka_sys as sys;
+use std::ffi::{CString, c_char};
+use std::time::Duration;
+
+/// Describes the cluster.
+///
+/// # Errors
+/// When no broker answers in time, or refuses.
+pub fn describe_cluster(client: &Client, timeout: Duration) -> Result<ClusterDescription, Error> {
+    use sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER as OP;
+    let client = client.inner().native_ptr();
+    // SAFETY: the borrow keeps the client alive; options and queue live until `call` returns; everything read from the
+    // result is copied while its event is held.
+    unsafe {
+        let event = call(client, OP, timeout, |options, queue| {
+            sys::rd_kafka_DescribeCluster(client, options, queue);
+        })?;
+        let result = sys::rd_kafka_event_DescribeCluster_result(event.0);
+        let mut count = 0;
+        let nodes = sys::rd_kafka_DescribeCluster_result_nodes(result, &mut count);
+        let mut nodes: Vec<Node> = array(nodes, count).iter().map(|node| copy_node(*node)).collect();
+        nodes.sort_by_key(|node| node.id);
+        let controller = sys::rd_kafka_DescribeCluster_result_controller(result);
+        Ok(ClusterDescription {
+            id: text(sys::rd_kafka_DescribeCluster_result_cluster_id(result)).unwrap_or_default(),
+            controller: (!controller.is_null()).then(|| sys::rd_kafka_Node_id(controller)),
+            nodes,
+        })
+    }
+}
+
+/// One topic's part of an answer to [`describe_topics`].
+pub type Described = (TopicName, Result<Topic, Error>);
+
+/// Describes topics; each has a result of its own, in no particular order. Never creates a topic.
+///
+/// # Errors
+/// When no broker answers in time. What is wrong with one topic is that topic's result.
+pub fn describe_topics(
+    client: &Client,
+    names: &[TopicName],
+    timeout: Duration,
+) -> Result<Vec<Described>, Error> {
+    use sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS as OP;
+    let client = client.inner().native_ptr();
+    let owned: Vec<CString> = names.iter().map(|name| c_string(name.as_str())).collect();
+    let mut pointers: Vec<*const c_char> = owned.iter().map(|name| name.as_ptr()).collect();
+    // SAFETY: as for `describe_cluster`; the collection copies the names, and is destroyed after the submission,
+    // which copies what it needs of it.
+    unsafe {
+        let event = call(client, OP, timeout, |options, queue| {
+            let topics = sys::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
+            sys::rd_kafka_DescribeTopics(client, topics, options, queue);
+            sys::rd_kafka_TopicCollection_destroy(topics);
+        })?;
+        let result = sys::rd_kafka_event_DescribeTopics_result(event.0);
+        let mut count = 0;
+        let topics = sys::rd_kafka_DescribeTopics_result_topics(result, &mut count);
+        Ok(array(topics, count)
+            .iter()
+            .filter_map(|topic| {
+                let name = text(sys::rd_kafka_TopicDescription_name(*topic))?;
+                let name = names.iter().find(|known| known.as_str() == name)?;
+                Some((name.clone(), copy_topic(name, *topic)))
+            })
+            .collect())
+    }
+}
+
+/// # Safety
+/// `node` points to a node that outlives the call.
+unsafe fn copy_node(node: *const sys::rd_kafka_Node_t) -> Node {
+    // SAFETY: by contract; the strings belong to the node.
+    unsafe {
+        Node {
+            id: sys::rd_kafka_Node_id(node),
+            host: text(sys::rd_kafka_Node_host(node)).unwrap_or_default(),
+            port: sys::rd_kafka_Node_port(node),
+            rack: text(sys::rd_kafka_Node_rack(node)),
+        }
+    }
+}
+
+/// # Safety
+/// `topic` points to a description that outlives the call.
+unsafe fn copy_topic(
+    name: &TopicName,
+    topic: *const sys::rd_kafka_TopicDescription_t,
+) -> Result<Topic, Error> {
+    // SAFETY: by contract; all that is read belongs to the description.
+    unsafe {
+        let error = sys::rd_kafka_TopicDescription_error(topic);
+        let code = sys::rd_kafka_error_code(error);
+        if !error.is_null() && code != NO_ERROR {
+            return Err(Error::from_code(RDKafkaErrorCode::from(code), Some(name), Written::No));
+        }
+        let id = sys::rd_kafka_TopicDescription_topic_id(topic);
+        let high = sys::rd_kafka_Uuid_most_significant_bits(id) as u64;
+        let low = sys::rd_kafka_Uuid_least_significant_bits(id) as u64;
+        let id = (u128::from(high) << 64) | u128::from(low);
+        let mut count = 0;
+        let partitions = sys::rd_kafka_TopicDescription_partitions(topic, &mut count);
+        let mut partitions: Vec<_> =
+            array(partitions, count).iter().map(|partition| copy_partition(*partition)).collect();
+        partitions.sort_by_key(|partition| partition.partition);
+        Ok(Topic { name: name.clone(), id: (id != 0).then(|| id.to_be_bytes()), partitions })
+    }
+}
+
+/// # Safety
+/// `partition` points to a description that outlives the call.
+unsafe fn copy_partition(partition: *const sys::rd_kafka_TopicPartitionInfo_t) -> PartitionDescription {
+    // SAFETY: by contract; the node arrays belong to the description.
+    unsafe {
+        let ids = |nodes: *mut *const sys::rd_kafka_Node_t, count| -> Vec<i32> {
+            array(nodes, count).iter().map(|node| sys::rd_kafka_Node_id(*node)).collect()
+        };
+        let leader = sys::rd_kafka_TopicPartitionInfo_leader(partition);
+        let (mut replicas, mut in_sync) = (0, 0);
+        let replica_nodes = sys::rd_kafka_TopicPartitionInfo_replicas(partition, &mut replicas);
+        let in_sync_nodes = sys::rd_kafka_TopicPartitionInfo_isr(partition, &mut in_sync);
+        PartitionDescription {
+            partition: sys::rd_kafka_TopicPartitionInfo_partition(partition),
+            leader: (!leader.is_null()).then(|| sys::rd_kafka_Node_id(leader)).filter(|id| *id >= 0),
+            replicas: ids(replica_nodes, replicas),
+            in_sync: ids(in_sync_nodes, in_sync),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What the tests share: the run and its skips, the broker, the gateway, and the clients that look at them from
+//! outside.
+//!
+//! A test is an `async fn(Context)` whose name is a sentence; [`tests!`] lists those of a file. Everything that a test
+//! starts is stopped when it has ended, whether it passed or not. Clients here are deliberately not the gateway's own
+//! code: records are checked by librdkafka's consumer, streams by a parser of the WHATWG's rules.
+
+mod capability;
+mod child;
+mod context;
+mod gateway;
+mod kafka;
+mod reply;
+mod run;
+mod socket;
+mod sse;
+mod wait;
+
+pub use capability::Capability;
+pub use child::Child;
+pub use context::{Context, OwnBroker};
+pub use gateway::{Gateway, send};
+pub use kafka::{Entry, Kafka, off_thread};
+pub use reply::Reply;
+pub use run::{Test, run};
+pub use socket::Socket;
+pub use sse::{Event, Parser, Sse};
+pub use wait::{DEADLINE, until, within};
+
+/// The tests of a file by the names of their functions, each with the capabilities that it needs:
+/// `tests![one_sentence, another needs [Transactions]]`.
+#[macro_export]
+macro_rules! tests {
+    ($($name:ident $(needs [$($need:ident),+])?),* $(,)?) => {
+        vec![$($crate::harness::Test::new(
+            module_path!(),
+            stringify!($name),
+            &[$($($crate::harness::Capability::$need),+)?],
+            |context| Box::pin($name(context)),
+        )),*]
+    };
+}

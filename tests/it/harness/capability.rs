@@ -1,0 +1,101 @@
+//! What a test may need that not every broker and machine has.
+//!
+//! Looked for once a run. A broker is asked which requests it serves (ApiVersions, by a frame of our own so that no
+//! client library stands between); the embedded one is known. Which skips are failures is `.ci/run`'s to say:
+//! `ALLOW_SKIPS` lists what a broker may lack, `REQUIRE=all` lets no tool be missing.
+
+use super::run::Broker;
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// What a test may need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Capability {
+    /// Transactions (KIP-98).
+    Transactions,
+    /// The command `curl`.
+    Curl,
+}
+
+impl Capability {
+    /// The name in lists and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Transactions => "transactions",
+            Self::Curl => "curl",
+        }
+    }
+
+    /// Whether the machine, not the broker, has it or not.
+    fn is_tool(self) -> bool {
+        matches!(self, Self::Curl)
+    }
+
+    /// Whether it is to be had in this run.
+    pub fn is_there(self, broker: &Broker) -> bool {
+        match self {
+            Self::Transactions => serves(broker, ADD_PARTITIONS_TO_TXN, 0),
+            Self::Curl => has_command("curl"),
+        }
+    }
+
+    /// Whether a run may skip tests for lack of it.
+    pub fn may_be_missing(self) -> bool {
+        if self.is_tool() && std::env::var("REQUIRE").is_ok_and(|required| required == "all") {
+            return false;
+        }
+        match std::env::var("ALLOW_SKIPS") {
+            Ok(allowed) => allowed.split(',').any(|name| name.trim() == self.name()),
+            Err(_) => true,
+        }
+    }
+}
+
+/// Keys of Kafka's requests.
+const API_VERSIONS: i16 = 18;
+const ADD_PARTITIONS_TO_TXN: i16 = 24;
+
+/// Whether a command can be run here.
+fn has_command(name: &str) -> bool {
+    let run = Command::new(name).arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).status();
+    run.is_ok_and(|status| status.success())
+}
+
+/// Whether the broker serves a request in at least this version.
+fn serves(broker: &Broker, key: i16, version: i16) -> bool {
+    static SERVED: OnceLock<HashMap<i16, i16>> = OnceLock::new();
+    let served = SERVED.get_or_init(|| {
+        let bootstrap = broker.bootstrap();
+        let first = bootstrap.split(',').next().unwrap_or_default();
+        ask(first).unwrap_or_else(|error| panic!("ApiVersions of the broker at {first}: {error}"))
+    });
+    served.get(&key).is_some_and(|most| *most >= version)
+}
+
+/// The requests that the broker at `address` serves: for each key its highest version.
+fn ask(address: &str) -> std::io::Result<HashMap<i16, i16>> {
+    let mut socket = TcpStream::connect(address)?;
+    socket.set_read_timeout(Some(Duration::from_secs(10)))?;
+    // Header version 1: key, version, correlation id, client id; ApiVersions 0 has no body.
+    let client = b"sluicegate-tests";
+    let mut request = Vec::new();
+    request.extend(API_VERSIONS.to_be_bytes());
+    request.extend(0_i16.to_be_bytes());
+    request.extend(1_i32.to_be_bytes());
+    request.extend((client.len() as i16).to_be_bytes());
+    request.extend(client);
+    socket.write_all(&(request.len() as i32).to_be_bytes())?;
+    socket.write_all(&request)?;
+    let mut size = [0; 4];
+    socket.read_exact(&mut size)?;
+    let mut reply = vec![0; usize::try_from(i32::from_be_bytes(size)).unwrap_or_default()];
+    socket.read_exact(&mut reply)?;
+    // Correlation id (4), error code (2), count (4), then key, lowest and highest version for each.
+    let entries = reply.get(10..).unwrap_or_default();
+    let number = |bytes: &[u8]| i16::from_be_bytes([bytes[0], bytes[1]]);
+    Ok(entries.chunks_exact(6).map(|entry| (number(entry), number(&entry[4..]))).collect())
+}

@@ -1,0 +1,131 @@
+//! The built binary in a process of its own, for what only a process can show: signals, exit codes, output.
+
+use super::gateway::Gateway;
+use super::kafka::off_thread;
+use super::wait::until;
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// A child process. It is killed when dropped, by its own id.
+pub struct Child {
+    process: std::process::Child,
+    stdout: Output,
+    stderr: Output,
+}
+
+/// What a process has written so far to one of its outputs.
+struct Output {
+    lines: Arc<Mutex<Vec<String>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Output {
+    /// Collects lines until the process closes its end.
+    fn collect(pipe: impl Read + Send + 'static) -> Self {
+        let lines: Arc<Mutex<Vec<String>>> = Arc::default();
+        let kept = lines.clone();
+        let reader = std::thread::spawn(move || {
+            for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                kept.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            }
+        });
+        Self { lines, reader: Some(reader) }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn finish(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("reading lines does not panic");
+        }
+    }
+}
+
+impl Child {
+    /// Starts the binary with these arguments, and of our own variables with none but these.
+    pub fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sluicegate"));
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SLUICEGATE_"))
+        {
+            command.env_remove(name);
+        }
+        command.args(arguments).envs(variables.iter().copied());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().expect("the binary starts");
+        let stdout = Output::collect(process.stdout.take().expect("piped"));
+        let stderr = Output::collect(process.stderr.take().expect("piped"));
+        Self { process, stdout, stderr }
+    }
+
+    /// The lines on standard output so far.
+    pub fn stdout(&self) -> Vec<String> {
+        self.stdout.lines()
+    }
+
+    /// The lines on standard error so far.
+    pub fn stderr(&self) -> Vec<String> {
+        self.stderr.lines()
+    }
+
+    /// Waits for a line on either output that holds this text.
+    pub async fn line(&mut self, text: &str) -> String {
+        until(&format!("a line with `{text}`"), || {
+            let (mut lines, over) = (self.stdout(), self.process.try_wait().expect("our own child"));
+            lines.extend(self.stderr());
+            let found = lines.iter().find(|line| line.contains(text)).cloned();
+            assert!(found.is_some() || over.is_none(), "ended ({over:?}) without `{text}`: {lines:#?}");
+            async move { found }
+        })
+        .await
+    }
+
+    /// The gateway it runs, as soon as its log says where it listens.
+    pub async fn gateway(&mut self) -> Gateway {
+        let line = self.line("listening").await;
+        // A log line of either format.
+        let mut words = line.split([' ', '"', ',']).map(|word| word.trim_start_matches("address="));
+        let address = words.find_map(|word| word.parse::<SocketAddr>().ok());
+        Gateway::at(address.unwrap_or_else(|| panic!("no address in {line}")))
+    }
+
+    /// Sends SIGTERM.
+    pub fn terminate(&self) {
+        let pid = Pid::from_raw(self.process.id() as i32).expect("a process has an id");
+        kill_process(pid, Signal::TERM).expect("our own child can be signalled");
+    }
+
+    /// Waits until it has ended and all its output was read.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let status = until("the process ends", || {
+            let status = self.process.try_wait().expect("our own child");
+            async move { status }
+        })
+        .await;
+        let (mut out, mut err) = (self.stdout.reader.take(), self.stderr.reader.take());
+        off_thread(move || {
+            for reader in [out.take(), err.take()].into_iter().flatten() {
+                reader.join().expect("reading lines does not panic");
+            }
+        })
+        .await;
+        status
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if !matches!(self.process.try_wait(), Ok(Some(_))) {
+            self.process.kill().ok();
+            self.process.wait().ok();
+        }
+        self.stdout.finish();
+        self.stderr.finish();
+    }
+}

@@ -1,0 +1,113 @@
+//! A running gateway and the HTTP client that tests ask it with.
+
+use super::reply::Reply;
+use super::sse::Sse;
+use super::wait::within;
+use sluicegate::app::App;
+use sluicegate::config::Config;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Longer than a gateway with a test's configuration may take to end.
+const END: Duration = Duration::from_secs(60);
+
+/// A gateway in this process. Clones are the same gateway.
+#[derive(Clone)]
+pub struct Gateway {
+    address: SocketAddr,
+    client: reqwest::Client,
+    stop: CancellationToken,
+    task: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl Gateway {
+    /// Builds and runs a gateway.
+    pub async fn start(config: &Config) -> Self {
+        let app = App::build(config).await.expect("the test's configuration is good");
+        let (address, stop) = (app.address(), CancellationToken::new());
+        let told = stop.clone();
+        let task = tokio::spawn(app.run(async move { told.cancelled().await }));
+        let task = Arc::new(Mutex::new(Some(task)));
+        Self { address, client: client(), stop, task }
+    }
+
+    /// The gateway of another process, which ends with that.
+    pub fn at(address: SocketAddr) -> Self {
+        Self { address, client: client(), stop: CancellationToken::new(), task: Arc::default() }
+    }
+
+    /// Tells it to end as SIGTERM would, and waits until it has.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            let ended = tokio::time::timeout(END, task).await;
+            ended.expect("a gateway ends by its deadline").expect("a gateway ends without a panic");
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The client that all requests of this gateway share.
+    pub fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+
+    /// The URL of a path with its query.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// A request to be sent with [`send`].
+    pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+        self.client.request(method, self.url(path))
+    }
+
+    /// GET, and the whole reply.
+    pub async fn get(&self, path: &str) -> Reply {
+        send(self.request("GET", path)).await
+    }
+
+    /// PUT with a body, and the whole reply.
+    pub async fn put(&self, path: &str, body: impl Into<reqwest::Body>) -> Reply {
+        send(self.request("PUT", path).body(body)).await
+    }
+
+    /// POST of one record to a topic: `query` without its question mark.
+    pub async fn produce(&self, topic: &str, query: &str, body: impl Into<reqwest::Body>) -> Reply {
+        send(self.producing(topic, query).body(body)).await
+    }
+
+    /// A produce to which headers may be added, to be sent with [`send`].
+    pub fn producing(&self, topic: &str, query: &str) -> reqwest::RequestBuilder {
+        self.request("POST", &format!("/v1/topics/{topic}/records?{query}"))
+    }
+
+    /// Opens an event stream of a topic: `query` without its question mark.
+    pub async fn stream(&self, topic: &str, query: &str) -> Sse {
+        Sse::open(self.streaming(topic, query)).await
+    }
+
+    /// A stream's request to which headers may be added, to be sent with [`Sse::open`].
+    pub fn streaming(&self, topic: &str, query: &str) -> reqwest::RequestBuilder {
+        self.request("GET", &format!("/v1/topics/{topic}/stream?{query}"))
+            .header("accept", "text/event-stream")
+    }
+}
+
+/// Sends a request and reads the whole reply.
+pub async fn send(request: reqwest::RequestBuilder) -> Reply {
+    within("a reply", async { Reply::read(request.send().await.expect("a reply")).await }).await
+}
+
+/// A client that asks through no proxy, whatever the environment says.
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().expect("a client")
+}

@@ -1,0 +1,165 @@
+//! Kafka seen without the gateway: topics made and deleted, records written and read by librdkafka's plain clients.
+//!
+//! What a test believes to be in a topic is what [`Kafka::consume_all`] reads: the ledger. Its calls block, and run
+//! off the async threads.
+
+use super::wait::{DEADLINE, until};
+use bytes::Bytes;
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// One record as the ledger has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub partition: i32,
+    pub offset: i64,
+    /// Epoch milliseconds.
+    pub timestamp: Option<i64>,
+    pub key: Option<Bytes>,
+    pub value: Option<Bytes>,
+    pub headers: Vec<(String, Option<Bytes>)>,
+}
+
+/// Clients of one broker, made when used.
+#[derive(Clone, Debug)]
+pub struct Kafka {
+    bootstrap: String,
+}
+
+impl Kafka {
+    /// Clients of the broker at this address.
+    pub fn at(bootstrap: &str) -> Self {
+        Self { bootstrap: bootstrap.to_owned() }
+    }
+
+    /// The value for a client's `bootstrap.servers`.
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// A native client's configuration, to be completed.
+    pub fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.bootstrap).set("allow.auto.create.topics", "false");
+        config
+    }
+
+    /// Makes a topic and waits until it can be seen. Records stay however old their timestamps are.
+    pub async fn create_topic(&self, name: &str, partitions: i32, configs: &[(&str, &str)]) {
+        let admin = self.admin();
+        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1)).set("retention.ms", "-1");
+        for (key, value) in configs {
+            topic = topic.set(key, value);
+        }
+        let made = admin.create_topics([&topic], &options()).await.expect("the broker answers");
+        made[0].as_ref().expect("the topic is made");
+        let seen = || async { (self.partitions(name).await == partitions as usize).then_some(()) };
+        until("the new topic is seen", seen).await;
+    }
+
+    /// Deletes a topic and waits until it is gone.
+    pub async fn delete_topic(&self, name: &str) {
+        let deleted = self.admin().delete_topics(&[name], &options()).await.expect("the broker answers");
+        deleted[0].as_ref().expect("the topic is deleted");
+        until("the topic is gone", || async { (self.partitions(name).await == 0).then_some(()) }).await;
+    }
+
+    /// Raises a topic's partitions to `count` and waits until they can be seen.
+    pub async fn add_partitions(&self, name: &str, count: usize) {
+        let wanted = NewPartitions::new(name, count);
+        let added = self.admin().create_partitions([&wanted], &options()).await.expect("the broker answers");
+        added[0].as_ref().expect("the partitions are added");
+        until("the partitions are seen", || async { (self.partitions(name).await == count).then_some(()) })
+            .await;
+    }
+
+    /// How many partitions the topic has; 0 when there is no such topic.
+    pub async fn partitions(&self, name: &str) -> usize {
+        let (config, name) = (self.client(), name.to_owned());
+        off_thread(move || {
+            let consumer: BaseConsumer = config.create().expect("a consumer");
+            let metadata = consumer.fetch_metadata(Some(&name), DEADLINE).expect("the broker answers");
+            let topic = metadata.topics().iter().find(|topic| topic.name() == name);
+            topic.filter(|topic| topic.error().is_none()).map_or(0, |topic| topic.partitions().len())
+        })
+        .await
+    }
+
+    /// The ledger: every committed record of a topic from its beginning to its end, by partition and offset.
+    pub async fn consume_all(&self, topic: &str) -> Vec<Entry> {
+        let (mut config, topic) = (self.client(), topic.to_owned());
+        config.set("group.id", "ledger").set("enable.auto.commit", "false").set("auto.offset.reset", "error");
+        config.set("enable.partition.eof", "true").set("fetch.wait.max.ms", "10");
+        off_thread(move || read(&config.create().expect("a consumer"), &topic)).await
+    }
+
+    fn admin(&self) -> AdminClient<DefaultClientContext> {
+        self.client().create().expect("an admin client")
+    }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(DEADLINE)).operation_timeout(Some(DEADLINE))
+}
+
+/// Runs a blocking call where it may block.
+pub async fn off_thread<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(call).await {
+        Ok(value) => value,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+fn read(consumer: &BaseConsumer, topic: &str) -> Vec<Entry> {
+    let metadata = consumer.fetch_metadata(Some(topic), DEADLINE).expect("the broker answers");
+    let mut open: BTreeMap<i32, i64> = BTreeMap::new();
+    let mut positions = TopicPartitionList::new();
+    for partition in metadata.topics()[0].partitions() {
+        let (low, high) = consumer.fetch_watermarks(topic, partition.id(), DEADLINE).expect("watermarks");
+        if low < high {
+            open.insert(partition.id(), high);
+            positions.add_partition_offset(topic, partition.id(), Offset::Offset(low)).expect("a position");
+        }
+    }
+    consumer.assign(&positions).expect("the positions are assigned");
+    let (mut entries, begun) = (Vec::new(), Instant::now());
+    while !open.is_empty() {
+        assert!(begun.elapsed() < DEADLINE, "the ledger of {topic} was not read; open: {open:?}");
+        match consumer.poll(Duration::from_millis(100)) {
+            None => {}
+            Some(Ok(message)) => {
+                let entry = entry(&message);
+                if open.get(&entry.partition).is_some_and(|end| entry.offset + 1 >= *end) {
+                    open.remove(&entry.partition);
+                }
+                entries.push(entry);
+            }
+            // Its last offsets may be no records: control batches, or what was aborted.
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                open.remove(&partition);
+            }
+            Some(Err(error)) => panic!("the ledger of {topic}: {error}"),
+        }
+    }
+    entries.sort_by_key(|entry| (entry.partition, entry.offset));
+    entries
+}
+
+fn entry(message: &BorrowedMessage<'_>) -> Entry {
+    let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
+    let owned = |bytes: &[u8]| Bytes::copy_from_slice(bytes);
+    Entry {
+        partition: message.partition(),
+        offset: message.offset(),
+        timestamp: message.timestamp().to_millis(),
+        key: message.key().map(owned),
+        value: message.payload().map(owned),
+        headers: headers.map(|header| (header.key.to_owned(), header.value.map(owned))).collect(),
+    }
+}

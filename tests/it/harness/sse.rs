@@ -1,0 +1,196 @@
+//! An event-stream client that follows the WHATWG's rules and no more: what a browser's EventSource would dispatch,
+//! and beside it the bytes as they came.
+//!
+//! It never reconnects: tests do that by hand, with the id that they were given.
+
+use super::wait::within;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// One dispatched event (HTML, "9.2.6 Interpreting an event stream").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its type; `message` where none was named.
+    pub kind: String,
+    /// The last event id when it was dispatched.
+    pub id: String,
+    /// Its data, lines joined by LF.
+    pub data: String,
+    /// The reconnection time its block set, if it did.
+    pub retry: Option<Duration>,
+}
+
+impl Event {
+    /// The data as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.data).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+/// The parser: bytes in, events out, however the bytes are cut.
+#[derive(Debug, Default)]
+pub struct Parser {
+    line: Vec<u8>,
+    /// The last byte was CR: an LF that follows belongs to it.
+    after_cr: bool,
+    begun: bool,
+    data: String,
+    kind: String,
+    id: String,
+    retry: Option<Duration>,
+    /// Comment lines so far.
+    pub comments: usize,
+}
+
+impl Parser {
+    /// Takes the next bytes and appends the events that they complete.
+    pub fn take(&mut self, bytes: &[u8], events: &mut VecDeque<Event>) {
+        for byte in bytes {
+            let ends_line = match byte {
+                b'\n' if self.after_cr => {
+                    self.after_cr = false;
+                    continue;
+                }
+                b'\n' | b'\r' => true,
+                _ => false,
+            };
+            self.after_cr = *byte == b'\r';
+            if !ends_line {
+                self.line.push(*byte);
+                continue;
+            }
+            let line = std::mem::take(&mut self.line);
+            let text = String::from_utf8_lossy(&line);
+            let first = !std::mem::replace(&mut self.begun, true);
+            let text = if first { text.strip_prefix('\u{feff}').unwrap_or(&text) } else { &text };
+            self.line(text, events);
+        }
+    }
+
+    fn line(&mut self, line: &str, events: &mut VecDeque<Event>) {
+        if line.is_empty() {
+            return self.dispatch(events);
+        }
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match field {
+            "" => self.comments += 1,
+            "event" => value.clone_into(&mut self.kind),
+            "data" => {
+                self.data.push_str(value);
+                self.data.push('\n');
+            }
+            "id" if !value.contains('\0') => value.clone_into(&mut self.id),
+            "retry" if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) => {
+                self.retry = value.parse().ok().map(Duration::from_millis);
+            }
+            _ => {}
+        }
+    }
+
+    /// A block without data is dispatched to nobody; its id stays.
+    fn dispatch(&mut self, events: &mut VecDeque<Event>) {
+        let (kind, mut data) = (std::mem::take(&mut self.kind), std::mem::take(&mut self.data));
+        let retry = self.retry.take();
+        if data.is_empty() {
+            return;
+        }
+        data.pop();
+        let kind = if kind.is_empty() { "message".to_owned() } else { kind };
+        events.push_back(Event { kind, id: self.id.clone(), data, retry });
+    }
+}
+
+/// An open stream.
+pub struct Sse {
+    pub status: u16,
+    pub headers: HeaderMap,
+    /// Everything that came so far, byte for byte.
+    pub raw: Vec<u8>,
+    pub parser: Parser,
+    ready: VecDeque<Event>,
+    body: BoxStream<'static, reqwest::Result<Bytes>>,
+}
+
+impl Sse {
+    /// Sends the request and reads the head.
+    pub async fn open(request: reqwest::RequestBuilder) -> Self {
+        let response = within("a stream's head", request.send()).await.expect("a reply");
+        Self {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            raw: Vec::new(),
+            parser: Parser::default(),
+            ready: VecDeque::new(),
+            body: response.bytes_stream().boxed(),
+        }
+    }
+
+    /// A header's value; empty when it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("plain text"))
+    }
+
+    /// The next event, or `None` when the stream ended in good order. A connection that breaks is a failure.
+    pub async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(event);
+            }
+            if !self.more().await {
+                return None;
+            }
+        }
+    }
+
+    /// Reads on; whether there was more.
+    pub async fn more(&mut self) -> bool {
+        let Some(chunk) = within("more of the stream", self.body.next()).await else { return false };
+        let chunk = chunk.expect("the stream goes on");
+        self.raw.extend_from_slice(&chunk);
+        self.parser.take(&chunk, &mut self.ready);
+        true
+    }
+
+    /// The next event, which must be of this type.
+    #[track_caller]
+    pub fn expect(&mut self, kind: &'static str) -> impl Future<Output = Event> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let event =
+                self.next().await.unwrap_or_else(|| panic!("{caller}: the stream ended before `{kind}`"));
+            assert_eq!(event.kind, kind, "{caller}: {event:?}");
+            event
+        }
+    }
+
+    /// The next `count` records, whatever control events come between.
+    pub async fn records(&mut self, count: usize) -> Vec<Event> {
+        let mut records = Vec::new();
+        while records.len() < count {
+            let event = self.next().await;
+            let event =
+                event.unwrap_or_else(|| panic!("the stream ended after {} of {count}", records.len()));
+            assert_ne!(event.kind, "fault", "{event:?}");
+            if event.kind == "message" {
+                records.push(event);
+            }
+        }
+        records
+    }
+
+    /// Everything until the stream ends.
+    pub async fn rest(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        while let Some(event) = self.next().await {
+            events.push(event);
+        }
+        events
+    }
+}

@@ -1,0 +1,21 @@
+//! The integration tests: one binary, which starts the whole gateway and speaks HTTP to it.
+//!
+//! One binary because each would link librdkafka again, and a harness of our own because a test says here what it
+//! needs of its broker and machine; what is not to be had is a skip that is named, counted and printed. By default
+//! the broker is the embedded one, in this process; `KAFKA_BOOTSTRAP=host:port` names another. A folder holds the
+//! tests of one capability, and `harness` what they share. Benchmarks and long runs are elsewhere.
+
+mod harness;
+
+mod dev;
+mod docs;
+mod edge;
+mod produce;
+mod topics;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let tests = [dev::tests(), docs::tests(), edge::tests(), produce::tests(), topics::tests()];
+    harness::run(tests.into_iter().flatten().collect())
+}
