@@ -66,6 +66,7 @@ fn a_right_configuration_is_ok() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn every_class_of_mistake_is_told_on_stderr_with_code_2() {
     for (toml, environment, told) in [
         ("x = ", None, "gate.toml:1:5: this is not TOML"),

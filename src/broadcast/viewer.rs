@@ -16,6 +16,8 @@ pub struct Viewer {
     topic: TopicName,
     format: Format,
     cursor: Cursor,
+    /// What the reader has gone past, by partition. The cursor may stand further on, at an end.
+    read: Vec<i64>,
     selected: Vec<bool>,
     end: Vec<i64>,
     caught_up: bool,
@@ -30,6 +32,7 @@ impl Viewer {
             topic,
             format,
             cursor: opening.cursor(),
+            read: opening.positions.clone(),
             selected: opening.selected.clone(),
             end: opening.end.clone(),
             caught_up: false,
@@ -60,6 +63,7 @@ impl Viewer {
     /// Goes on from a new opening after the old position could not be read on.
     pub fn reopen(&mut self, opening: &Opening, out: &mut BytesMut) {
         self.cursor = opening.cursor();
+        self.read.clone_from(&opening.positions);
         // The end that `ready` told stays the mark to catch up with, unless the log now ends before it.
         let told = std::mem::replace(&mut self.end, opening.end.clone());
         for (end, told) in self.end.iter_mut().zip(told) {
@@ -70,12 +74,19 @@ impl Viewer {
         self.tell_caught_up(out);
     }
 
-    /// Writes a record; `false` when it lies before the viewer's position and nothing was written.
+    /// Writes a record; `false` when the reader had gone past it already and nothing was written.
+    ///
+    /// Where the broker that is read from lags behind the one that told the end (another replica, a new leader), a
+    /// record may follow an end that was reached too early: it is written all the same, and the cursor goes back to it.
     pub fn record(&mut self, record: &Record, out: &mut BytesMut) -> bool {
-        let Some(next) = self.next_mut(record.partition).filter(|next| record.offset >= **next) else {
+        let read = usize::try_from(record.partition).ok().and_then(|p| self.read.get_mut(p));
+        let Some(read) = read.filter(|read| record.offset >= **read) else {
             return false;
         };
-        *next = record.offset + 1;
+        *read = record.offset + 1;
+        if let Some(next) = self.next_mut(record.partition) {
+            *next = record.offset + 1;
+        }
         self.refresh_id();
         sse::write_record(record, &self.id, self.format, out);
         self.tell_caught_up(out);
@@ -184,6 +195,19 @@ mod tests {
         out.clear();
         assert!(viewer.record(&record(1, 1), &mut out));
         assert!(!caught_up(&out));
+    }
+
+    #[test]
+    fn a_record_that_follows_an_end_reached_too_early_is_written() {
+        let (mut viewer, mut out) = viewer(Start::Earliest, vec![5]);
+        viewer.record(&record(0, 0), &mut out);
+        viewer.reached_end(0, &mut out);
+        assert_eq!(viewer.positions(), [5]);
+        for offset in [3, 4] {
+            assert!(viewer.record(&record(0, offset), &mut out));
+            assert_eq!(viewer.positions(), [offset + 1]);
+        }
+        assert!(!viewer.record(&record(0, 4), &mut out));
     }
 
     #[test]

@@ -21,6 +21,9 @@ const FAILURE_AGE: Duration = Duration::from_secs(1);
 /// How often a topic just made is looked for.
 const PROPAGATION_STEP: Duration = Duration::from_millis(20);
 
+/// How often a leader that does not know its partition is asked again.
+const LEADER_STEP: Duration = Duration::from_millis(50);
+
 /// Names remembered before old ones are forgotten: callers choose names, so the memory for them is bounded.
 const MAX_NAMES: usize = 10_000;
 
@@ -253,10 +256,24 @@ impl Catalog {
         self.call(move |client| ffi::describe_cluster(client, timeout)).await
     }
 
+    /// A topic just made is described before its leaders know of it, and a leader may have moved just now: both are
+    /// over in a moment, and are asked again as long as a request may take.
     async fn offsets(&self, topic: &Topic, spec: OffsetSpec) -> Result<Vec<i64>, Error> {
-        let (name, partitions) = (topic.name.clone(), topic.partitions.len());
-        let timeout = self.shared.request_timeout;
-        self.call(move |client| ffi::list_offsets(client, &name, partitions, spec, timeout)).await
+        let (partitions, timeout) = (topic.partitions.len(), self.shared.request_timeout);
+        let deadline = Instant::now() + timeout;
+        loop {
+            let name = topic.name.clone();
+            let listed =
+                self.call(move |client| ffi::list_offsets(client, &name, partitions, spec, timeout)).await;
+            match listed {
+                Err(_) if Instant::now() >= deadline => return listed,
+                Err(Error::Unavailable { .. }) => {}
+                // Deleted since it was described, or not known to its leader yet.
+                Err(Error::TopicNotFound(_)) => drop(self.refresh(&topic.name).await?),
+                _ => return listed,
+            }
+            tokio::time::sleep(LEADER_STEP).await;
+        }
     }
 
     async fn ask(&self, name: &TopicName, slot: &Slot) -> Result<Arc<Topic>, Error> {

@@ -15,6 +15,7 @@ mod run;
 mod socket;
 mod sse;
 mod wait;
+mod writer;
 
 pub use capability::Capability;
 pub use child::Child;
@@ -26,6 +27,7 @@ pub use run::{Test, run};
 pub use socket::Socket;
 pub use sse::{Event, Parser, Sse};
 pub use wait::{DEADLINE, until, within};
+pub use writer::{Draft, Writer};
 
 /// The tests of a file by the names of their functions, each with the capabilities that it needs:
 /// `tests![one_sentence, another needs [Transactions]]`.
@@ -38,5 +40,15 @@ macro_rules! tests {
             &[$($($crate::harness::Capability::$need),+)?],
             |context| Box::pin($name(context)),
         )),*]
+    };
+}
+
+/// The same for tests that block their thread and have all they need: `fn()`.
+#[macro_export]
+macro_rules! blocking_tests {
+    ($($name:ident),* $(,)?) => {
+        vec![$($crate::harness::Test::new(module_path!(), stringify!($name), &[], |_| {
+            Box::pin($crate::harness::off_thread($name))
+        })),*]
     };
 }

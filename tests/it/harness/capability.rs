@@ -17,6 +17,12 @@ use std::time::Duration;
 pub enum Capability {
     /// Transactions (KIP-98).
     Transactions,
+    /// Topic ids in Metadata (KIP-516): a topic made anew is told from the one that was deleted.
+    TopicIds,
+    /// Fetch by topic id (KIP-516): a consumer of a deleted topic is told so.
+    DeletionTold,
+    /// DeleteRecords (KIP-107).
+    DeleteRecords,
     /// The command `curl`.
     Curl,
 }
@@ -26,6 +32,9 @@ impl Capability {
     pub fn name(self) -> &'static str {
         match self {
             Self::Transactions => "transactions",
+            Self::TopicIds => "topic_ids",
+            Self::DeletionTold => "deletion_told",
+            Self::DeleteRecords => "delete_records",
             Self::Curl => "curl",
         }
     }
@@ -39,6 +48,9 @@ impl Capability {
     pub fn is_there(self, broker: &Broker) -> bool {
         match self {
             Self::Transactions => serves(broker, ADD_PARTITIONS_TO_TXN, 0),
+            Self::TopicIds => serves(broker, METADATA, 10),
+            Self::DeletionTold => serves(broker, FETCH, 13),
+            Self::DeleteRecords => serves(broker, DELETE_RECORDS, 0),
             Self::Curl => has_command("curl"),
         }
     }
@@ -56,7 +68,10 @@ impl Capability {
 }
 
 /// Keys of Kafka's requests.
+const FETCH: i16 = 1;
+const METADATA: i16 = 3;
 const API_VERSIONS: i16 = 18;
+const DELETE_RECORDS: i16 = 21;
 const ADD_PARTITIONS_TO_TXN: i16 = 24;
 
 /// Whether a command can be run here.

@@ -79,6 +79,14 @@ impl Kafka {
             .await;
     }
 
+    /// Deletes a partition's records before `offset` (KIP-107).
+    pub async fn delete_records(&self, topic: &str, partition: i32, offset: i64) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(offset)).expect("a position");
+        let deleted = self.admin().delete_records(&list, &options()).await.expect("the broker answers");
+        deleted.elements()[0].error().expect("the records are deleted");
+    }
+
     /// How many partitions the topic has; 0 when there is no such topic.
     pub async fn partitions(&self, name: &str) -> usize {
         let (config, name) = (self.client(), name.to_owned());

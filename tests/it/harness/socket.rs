@@ -42,6 +42,16 @@ impl Socket {
         }
     }
 
+    /// Reads until this text has come.
+    pub async fn read_past(&mut self, text: &str) {
+        let (mut read, mut buffer) = (Vec::new(), [0; 4096]);
+        while !read.windows(text.len()).any(|window| window == text.as_bytes()) {
+            let count = within(text, self.stream.read(&mut buffer)).await.expect("the gateway answers");
+            assert!(count > 0, "closed after {:?}", String::from_utf8_lossy(&read));
+            read.extend_from_slice(&buffer[..count]);
+        }
+    }
+
     /// Reads until the other side closes.
     pub async fn rest(&mut self) -> Vec<u8> {
         let mut read = Vec::new();

@@ -1,0 +1,146 @@
+//! What goes wrong while a stream opens or runs, told so that an EventSource comes back.
+
+use crate::harness::{Context, Draft, Event, Gateway, Reply, Sse, Test, send, until};
+use crate::tests;
+use std::time::Duration;
+
+pub fn tests() -> Vec<Test> {
+    tests![
+        a_stream_without_a_reader_is_a_fault_to_an_event_source,
+        a_stream_without_a_reader_is_a_status_to_everybody_else,
+        a_reader_is_free_again_when_its_viewer_has_left,
+        a_broker_that_is_away_is_a_fault_to_an_event_source,
+        a_broker_that_comes_back_costs_a_running_stream_nothing,
+        a_topic_deleted_under_a_stream_ends_it_with_a_final_fault needs [DeletionTold],
+    ]
+}
+
+/// A gateway with a single reader, and a stream that has it.
+async fn taken(context: &Context) -> (Gateway, String, Sse) {
+    let topic = context.topic("taken", 1).await;
+    let gateway = context.gateway_with(|config| config.streams.max_readers = 1).await;
+    let mut stream = gateway.stream(&topic, "").await;
+    stream.expect("ready").await;
+    (gateway, topic, stream)
+}
+
+/// The only event of a stream that did not open: a fault that stands for a status and asks to come back.
+async fn fault(mut stream: Sse, statuses: &[u16]) -> Event {
+    assert_eq!(stream.status, 200);
+    assert_eq!(stream.header("content-type"), "text/event-stream");
+    assert_eq!(stream.header("cache-control"), "no-store");
+    let status: u16 = stream.header("kafka-stream-status").parse().expect("a status");
+    assert!(statuses.contains(&status), "{status}");
+    let (fault, id) = (stream.expect("fault").await, stream.header("x-request-id").to_owned());
+    assert!(stream.raw.starts_with(b":\nevent: fault\n"));
+    assert_eq!(fault.id, "", "an id would be taken for a position");
+    assert!(fault.retry.is_some_and(|retry| retry >= Duration::from_secs(1)), "{fault:?}");
+    let data = fault.json();
+    assert_eq!((&data["final"], &data["problem"]["status"]), (&false.into(), &status.into()), "{data}");
+    assert_eq!(data["problem"]["request_id"], id, "one id in the head and in the fault");
+    assert_eq!(stream.next().await, None, "the connection closes");
+    fault
+}
+
+async fn a_stream_without_a_reader_is_a_fault_to_an_event_source(context: Context) {
+    let (gateway, topic, _stream) = taken(&context).await;
+    let request = gateway.streaming(&topic, "").header("x-request-id", "a-name-of-ours");
+    let told = fault(Sse::open(request).await, &[503]).await.json();
+    assert_eq!(told["problem"]["code"], "overloaded");
+    assert_eq!(told["problem"]["request_id"], "a-name-of-ours");
+    assert_eq!(told["problem"]["retryable"], true);
+}
+
+async fn a_stream_without_a_reader_is_a_status_to_everybody_else(context: Context) {
+    let (gateway, topic, _stream) = taken(&context).await;
+    let path = format!("/v1/topics/{topic}/stream");
+    let plain = |reply: Reply| {
+        reply.refusal(503, "overloaded");
+        assert_eq!(reply.header("retry-after"), "1");
+        assert_eq!(reply.header("kafka-stream-status"), "");
+    };
+    plain(send(gateway.request("GET", &path).header("accept", "*/*")).await);
+    plain(send(gateway.streaming(&topic, "errors=status")).await);
+    fault(gateway.stream(&topic, "errors=fault").await, &[503]).await;
+}
+
+async fn a_reader_is_free_again_when_its_viewer_has_left(context: Context) {
+    let (gateway, topic, stream) = taken(&context).await;
+    drop(stream);
+    for _ in 0..5 {
+        let mut next = until("a free reader", async || {
+            let stream = gateway.stream(&topic, "").await;
+            stream.header("kafka-stream-status").is_empty().then_some(stream)
+        })
+        .await;
+        next.expect("ready").await;
+    }
+}
+
+async fn a_broker_that_is_away_is_a_fault_to_an_event_source(context: Context) {
+    let (broker, topic) = (context.own_broker().await, context.name("away"));
+    broker.kafka().create_topic(&topic, 1, &[]).await;
+    let short = Duration::from_secs(1);
+    let gateway = context.gateway_before(&broker, |config| config.kafka.request_timeout = short).await;
+    gateway.stream(&topic, "").await.expect("ready").await;
+    broker.away().await;
+    let told = fault(gateway.stream(&topic, "").await, &[503, 504]).await.json();
+    assert_eq!(told["problem"]["retryable"], true, "{told}");
+    let plain = send(gateway.streaming(&topic, "errors=status")).await;
+    assert!([503, 504].contains(&plain.status), "{}", plain.status);
+    broker.back().await;
+    let mut stream = until("the broker is found again", async || {
+        let stream = gateway.stream(&topic, "").await;
+        stream.header("kafka-stream-status").is_empty().then_some(stream)
+    })
+    .await;
+    stream.expect("ready").await;
+}
+
+async fn a_broker_that_comes_back_costs_a_running_stream_nothing(context: Context) {
+    let (broker, topic) = (context.own_broker().await, context.name("outage"));
+    broker.kafka().create_topic(&topic, 2, &[]).await;
+    let gateway = context.gateway_before(&broker, |_| {}).await;
+    let mut stream = gateway.stream(&topic, "").await;
+    stream.expect("ready").await;
+    stream.expect("caught-up").await;
+    let mut written = [0, 0];
+    for _ in 0..3 {
+        for (partition, next) in written.iter_mut().enumerate() {
+            let writer = broker.kafka().writer();
+            writer.write_all(&topic, partition as i32, (0..5).map(|_| Draft::value("1"))).await;
+            *next += 5;
+        }
+        broker.away().await;
+        broker.back().await;
+    }
+    let mut seen = [0, 0];
+    for record in stream.records(30).await {
+        let record = record.json();
+        let partition = record["partition"].as_u64().expect("a partition") as usize;
+        assert_eq!(record["offset"], seen[partition], "without a hole and without a repeat");
+        seen[partition] += 1;
+    }
+    assert_eq!(seen, written);
+    broker.kafka().writer().write(&topic, 0, &Draft::value("after")).await;
+    assert_eq!(stream.expect("message").await.json()["value"], "after");
+}
+
+async fn a_topic_deleted_under_a_stream_ends_it_with_a_final_fault(context: Context) {
+    let (gateway, topic) = (context.gateway().await, context.topic("deleted", 2).await);
+    gateway.produce(&topic, "partition=1", "1").await.receipt();
+    let request = gateway.streaming(&topic, "from=earliest").header("x-request-id", "deleted-under-it");
+    let mut stream = Sse::open(request).await;
+    stream.expect("ready").await;
+    stream.expect("message").await;
+    let last = stream.expect("caught-up").await.id;
+    context.kafka().delete_topic(&topic).await;
+    let fault = stream.expect("fault").await;
+    let told = fault.json();
+    assert_eq!((&told["final"], &told["problem"]["code"]), (&true.into(), &"topic_not_found".into()));
+    assert_eq!(told["problem"]["request_id"], "deleted-under-it");
+    assert_eq!((fault.retry, fault.id), (None, last.clone()), "the position stays what it was");
+    assert_eq!(stream.next().await, None, "nothing follows");
+    let request = gateway.streaming(&topic, "from=earliest").header("last-event-id", &last);
+    send(request).await.refusal(404, "topic_not_found");
+}
