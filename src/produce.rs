@@ -4,14 +4,16 @@
 //! its own. Reading a stream of records (NDJSON) is absent until its issue.
 
 mod budget;
+mod gate;
 
 use crate::config;
 use crate::kafka::catalog::Topic;
-use crate::kafka::producer::{Outgoing, Receipt};
+use crate::kafka::producer::{Outgoing, Receipt, Report};
 use crate::kafka::{Admin, Catalog, Error, Producer, admin::TopicSpec, error::Written};
 use crate::record::{Acks, TopicName};
 use crate::telemetry::Metrics;
 use budget::Budget;
+use gate::Gate;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -30,6 +32,8 @@ struct Shared {
     admin: Admin,
     producer: Arc<Producer>,
     budget: Arc<Budget>,
+    /// In front of the idempotent producer.
+    gate: Arc<Gate>,
     auto_create: bool,
     metrics: Arc<Metrics>,
 }
@@ -44,8 +48,10 @@ impl Produce {
         metrics: Arc<Metrics>,
     ) -> Self {
         let budget = Budget::new(settings.queue_records, settings.queue_bytes);
+        let sink = producer.clone();
+        let gate = Gate::new(Arc::new(move |record, report| sink.send(&record, Acks::All, report)));
         let auto_create = settings.auto_create;
-        Self { shared: Arc::new(Shared { catalog, admin, producer, budget, auto_create, metrics }) }
+        Self { shared: Arc::new(Shared { catalog, admin, producer, budget, gate, auto_create, metrics }) }
     }
 
     /// Sends one record and waits for as many replicas as `acks` says. The send goes on when the caller stops waiting.
@@ -131,17 +137,23 @@ impl Shared {
     }
 
     async fn deliver(&self, record: &Outgoing, acks: Acks) -> Result<Receipt, Error> {
-        let share = self.budget.admit(&record.topic, record.partition, record.bytes())?;
-        let (told, heard) = oneshot::channel();
-        self.producer.send(
-            record,
-            acks,
-            Box::new(move |outcome| {
-                drop(share);
-                // The task that waited may have been ended with the process.
-                let _ = told.send(outcome);
-            }),
-        );
+        let account = (record.topic.clone(), record.partition);
+        let share = self.budget.admit(&account, record.bytes())?;
+        let (told, mut heard) = oneshot::channel();
+        let report: Report = Box::new(move |outcome| {
+            drop(share);
+            // The task that waited may have been ended with the process.
+            let _ = told.send(outcome);
+        });
+        if acks != Acks::All {
+            self.producer.send(record, acks, report);
+        } else {
+            self.gate.pass(&account, record.clone(), report);
+            match tokio::time::timeout(gate::HOLD, &mut heard).await {
+                Ok(outcome) => return outcome.unwrap_or_else(|_| Err(lost())),
+                Err(_) => self.gate.open(&account),
+            }
+        }
         heard.await.unwrap_or_else(|_| Err(lost()))
     }
 }

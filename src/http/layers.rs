@@ -2,13 +2,16 @@
 
 use super::error::{ApiError, code};
 use super::observe;
-use super::same_site;
+use super::same_site::{self, SameSite};
 use super::state::AppState;
+use crate::telemetry::Metrics;
 use axum::Router;
+use axum::extract::FromRef;
 use axum::http::{HeaderValue, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use std::any::Any;
+use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -16,11 +19,11 @@ use tower_http::set_header::SetResponseHeaderLayer;
 pub fn wrap(routes: Router<AppState>, state: &AppState) -> Router<AppState> {
     routes
         // Innermost: no handler runs for a stranger's page.
-        .layer(from_fn_with_state(state.same_site.clone(), same_site::guard))
+        .layer(from_fn_with_state(Arc::<SameSite>::from_ref(state), same_site::guard))
         // A panic is answered and logged like any other failure instead of cutting the connection.
         .layer(CatchPanicLayer::custom(panicked))
         // Errors get their body, and every request its log line and its counts.
-        .layer(from_fn_with_state(state.metrics.clone(), observe::observe))
+        .layer(from_fn_with_state(Arc::<Metrics>::from_ref(state), observe::observe))
         // Nothing we send is to be taken for another type than we say.
         .layer(SetResponseHeaderLayer::overriding(
             header::X_CONTENT_TYPE_OPTIONS,

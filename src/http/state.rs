@@ -13,19 +13,39 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Everything a request may need.
-#[derive(Clone, FromRef)]
-pub struct AppState {
-    pub(super) access: Access,
-    pub(super) produce: Produce,
-    pub(super) broadcast: Broadcast,
-    pub(super) catalog: Catalog,
-    pub(super) admin: Admin,
-    pub(super) metrics: Arc<Metrics>,
-    pub(super) limits: Limits,
-    pub(super) health: Health,
-    pub(super) shutdown: CancellationToken,
-    pub(super) same_site: Arc<SameSite>,
+/// Everything a request may need. It is cloned for every request, so it is one pointer.
+#[derive(Clone)]
+pub struct AppState(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    health: Health,
+    shutdown: CancellationToken,
+    same_site: Arc<SameSite>,
+}
+
+/// Lets a handler name the part it takes.
+macro_rules! parts {
+    ($($part:ty: $($field:ident).+;)*) => {
+        $(impl FromRef<AppState> for $part {
+            fn from_ref(state: &AppState) -> Self {
+                state.0.$($field).+.clone()
+            }
+        })*
+    };
+}
+
+parts! {
+    Access: parts.access;
+    Produce: parts.produce;
+    Broadcast: parts.broadcast;
+    Catalog: parts.catalog;
+    Admin: parts.admin;
+    Limits: parts.limits;
+    Arc<Metrics>: parts.metrics;
+    Health: health;
+    CancellationToken: shutdown;
+    Arc<SameSite>: same_site;
 }
 
 /// What requests are held to.
@@ -65,17 +85,11 @@ impl AppState {
         address: SocketAddr,
         shutdown: CancellationToken,
     ) -> Self {
-        Self {
+        Self(Arc::new(Inner {
             health: Health::new(parts.catalog.clone()),
-            shutdown,
             same_site: Arc::new(SameSite::new(listen.cors_origins.clone(), address)),
-            access: parts.access,
-            produce: parts.produce,
-            broadcast: parts.broadcast,
-            catalog: parts.catalog,
-            admin: parts.admin,
-            metrics: parts.metrics,
-            limits: parts.limits,
-        }
+            shutdown,
+            parts,
+        }))
     }
 }

@@ -178,8 +178,8 @@ impl Lane {
     }
 }
 
-/// Whether librdkafka still takes records. It declares an idempotent producer dead when the brokers' view of it no longer
-/// fits its own, which deleting a topic and making it again is enough for.
+/// Whether librdkafka still takes records. It declares an idempotent producer dead when the brokers' view of what it has
+/// written no longer fits its own.
 fn alive(native: &Native) -> bool {
     native.client().fatal_error().is_none()
 }

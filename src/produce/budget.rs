@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 const PARTITION_SHARE: usize = 8;
 
 /// Records without a partition share one account per topic: they go to partitions that have a leader.
-type Account = (TopicName, Option<i32>);
+pub type Account = (TopicName, Option<i32>);
 
 #[derive(Debug)]
 pub struct Budget {
@@ -49,23 +49,17 @@ impl Budget {
     ///
     /// # Errors
     /// [`Error::QueueFull`] when the whole or the partition's share is used up.
-    pub fn admit(
-        self: &Arc<Self>,
-        topic: &TopicName,
-        partition: Option<i32>,
-        bytes: usize,
-    ) -> Result<Share, Error> {
-        let account = (topic.clone(), partition);
+    pub fn admit(self: &Arc<Self>, account: &Account, bytes: usize) -> Result<Share, Error> {
         let part =
             Load { records: self.limit.records / PARTITION_SHARE, bytes: self.limit.bytes / PARTITION_SHARE };
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let mine = used.accounts.get(&account).copied().unwrap_or_default();
+        let mine = used.accounts.get(account).copied().unwrap_or_default();
         if !used.total.takes(bytes, self.limit) || !mine.takes(bytes, part) {
             return Err(Error::QueueFull);
         }
         used.total = used.total.plus(bytes);
         used.accounts.insert(account.clone(), mine.plus(bytes));
-        Ok(Share { budget: self.clone(), account, bytes })
+        Ok(Share { budget: self.clone(), account: account.clone(), bytes })
     }
 }
 
@@ -109,19 +103,19 @@ mod tests {
         let budget = Budget::new(800, 8000);
         let stuck = topic("stuck");
         let held: Vec<_> =
-            (0..100).map(|_| budget.admit(&stuck, Some(0), 1).expect("within its share")).collect();
-        assert!(matches!(budget.admit(&stuck, Some(0), 1), Err(Error::QueueFull)));
-        assert!(budget.admit(&stuck, Some(1), 1).is_ok(), "its neighbour goes on");
-        assert!(budget.admit(&topic("other"), None, 1).is_ok(), "another topic goes on");
+            (0..100).map(|_| budget.admit(&(stuck.clone(), Some(0)), 1).expect("within its share")).collect();
+        assert!(matches!(budget.admit(&(stuck.clone(), Some(0)), 1), Err(Error::QueueFull)));
+        assert!(budget.admit(&(stuck.clone(), Some(1)), 1).is_ok(), "its neighbour goes on");
+        assert!(budget.admit(&(topic("other"), None), 1).is_ok(), "another topic goes on");
         drop(held);
-        assert!(budget.admit(&stuck, Some(0), 1).is_ok());
+        assert!(budget.admit(&(stuck.clone(), Some(0)), 1).is_ok());
     }
 
     #[test]
     fn a_large_record_is_let_in_when_it_stands_alone() {
         let budget = Budget::new(800, 8000);
-        let alone = budget.admit(&topic("t"), Some(0), 1_000_000).expect("it stands alone");
-        assert!(matches!(budget.admit(&topic("t"), Some(1), 1), Err(Error::QueueFull)));
+        let alone = budget.admit(&(topic("t"), Some(0)), 1_000_000).expect("it stands alone");
+        assert!(matches!(budget.admit(&(topic("t"), Some(1)), 1), Err(Error::QueueFull)));
         drop(alone);
         assert_eq!(budget.used.lock().expect("not poisoned").total, Load::default());
         assert!(budget.used.lock().expect("not poisoned").accounts.is_empty());
@@ -130,8 +124,8 @@ mod tests {
     #[test]
     fn a_share_is_bounded_in_bytes_too() {
         let budget = Budget::new(800, 8000);
-        let _held = budget.admit(&topic("t"), Some(0), 900).expect("within its share");
-        assert!(matches!(budget.admit(&topic("t"), Some(0), 101), Err(Error::QueueFull)));
-        assert!(budget.admit(&topic("t"), Some(0), 100).is_ok());
+        let _held = budget.admit(&(topic("t"), Some(0)), 900).expect("within its share");
+        assert!(matches!(budget.admit(&(topic("t"), Some(0)), 101), Err(Error::QueueFull)));
+        assert!(budget.admit(&(topic("t"), Some(0)), 100).is_ok());
     }
 }

@@ -15,6 +15,7 @@ pub fn tests() -> Vec<Test> {
         what_kafkas_rules_forbid_is_told_as_forbidden,
         what_the_broker_refuses_for_a_while_is_tried_again,
         too_few_replicas_for_too_long_are_told_as_retryable,
+        a_producer_that_kafka_no_longer_knows_is_renewed_and_loses_nothing,
     ]
 }
 
@@ -148,4 +149,20 @@ async fn too_few_replicas_for_too_long_are_told_as_retryable(context: Context) {
         retryable(&reply, &[(503, "kafka_unavailable"), (504, "delivery_timed_out")]);
         assert!(begun.elapsed() < DELIVERY * 3, "told after {:?}", begun.elapsed());
     }
+}
+
+/// OUT_OF_ORDER_SEQUENCE_NUMBER for the first batch under way: librdkafka declares the whole producer dead.
+async fn a_producer_that_kafka_no_longer_knows_is_renewed_and_loses_nothing(context: Context) {
+    let (broker, gateway) = troubled(&context).await;
+    broker.faults().refuse_produces(45, 1);
+    let reply = gateway.produce("orders", "", "killer").await;
+    assert_eq!(retryable(&reply, &[(503, "kafka_unavailable")]), "unknown");
+    let sent: Vec<_> = (0..50).map(|n| format!("after-{n}")).collect();
+    let replies = sent.iter().map(|value| gateway.produce("orders", "", value.clone()));
+    for reply in futures_util::future::join_all(replies).await {
+        reply.receipt();
+    }
+    let mut written: Vec<_> = broker.kafka().consume_all("orders").await;
+    written.retain(|entry| entry.value.as_deref().is_some_and(|value| value.starts_with(b"after-")));
+    assert_eq!(written.len(), sent.len(), "each once: {written:?}");
 }
