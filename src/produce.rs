@@ -15,6 +15,10 @@ use budget::Budget;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
+/// How often a record is sent that certainly was not written: once more for a topic that has changed, once more for a
+/// producer that died with the record in its queue.
+const ATTEMPTS: usize = 3;
+
 /// Puts records in.
 #[derive(Clone)]
 pub struct Produce {
@@ -63,19 +67,27 @@ impl Produce {
 
 impl Shared {
     async fn send(&self, mut record: Outgoing, acks: Acks) -> Result<Receipt, Error> {
-        let topic = self.topic(&record.topic).await?;
         let asked = record.partition;
-        record.partition = self.partition(&record, asked, topic).await?;
-        match self.deliver(&record, acks).await {
-            // The producer's own metadata may be older than the catalog's, or the topic may just have been deleted.
-            Err(Error::TopicNotFound(_) | Error::PartitionOutOfRange { .. }) => {
-                self.catalog.forget(&record.topic);
-                let topic = self.topic(&record.topic).await?;
-                record.partition = self.partition(&record, asked, topic).await?;
-                self.producer.learn(&record.topic, acks).await?;
-                self.deliver(&record, acks).await
+        let mut topic = self.topic(&record.topic).await?;
+        let mut attempt = 1;
+        loop {
+            record.partition = self.partition(&record, asked, topic.clone()).await?;
+            let error = match self.deliver(&record, acks).await {
+                Ok(receipt) => return Ok(receipt),
+                Err(error) if attempt == ATTEMPTS => return Err(error),
+                Err(error) => error,
+            };
+            match error {
+                // The producer's own metadata may be older than the catalog's; or the topic was deleted, or made again.
+                Error::TopicNotFound(_) | Error::PartitionOutOfRange { .. } => {
+                    self.catalog.forget(&record.topic);
+                    topic = self.topic(&record.topic).await?;
+                    self.producer.learn(&record.topic, acks).await?;
+                }
+                Error::ProducerLost { written: Written::No, .. } => {}
+                error => return Err(error),
             }
-            outcome => outcome,
+            attempt += 1;
         }
     }
 

@@ -66,6 +66,7 @@ fn a_right_configuration_is_ok() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn every_class_of_mistake_is_told_on_stderr_with_code_2() {
     for (toml, environment, told) in [
         ("x = ", None, "gate.toml:1:5: this is not TOML"),
@@ -288,6 +289,8 @@ fn no_secret_is_ever_printed() {
         fs::write(place.folder.path().join("secret"), SECRET).expect("the folder is ours");
         let environment: &[(&str, &str)] = if variable.is_empty() { &[] } else { &[(variable, SECRET)] };
         for ran in [place.print(environment), place.check(environment)] {
+            // A name that librdkafka does not know is found by the check alone.
+            let code = if toml.contains("pasword") && ran.stdout.is_empty() { 2 } else { code };
             assert_eq!(ran.code, Some(code), "{toml} {variable}: {ran:?}");
             assert!(
                 !ran.stdout.contains(SECRET) && !ran.stderr.contains(SECRET),

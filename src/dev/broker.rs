@@ -18,6 +18,7 @@ mod fetch;
 mod frame;
 mod groups;
 mod offsets;
+mod orphans;
 mod produce;
 mod retention;
 mod topics;

@@ -152,7 +152,7 @@ impl From<KafkaError> for ApiError {
             KafkaError::QueueFull => {
                 Self::new(code::OVERLOADED, "too many records are on their way to Kafka; try again")
             }
-            KafkaError::Unavailable { written, .. } => Self {
+            KafkaError::Unavailable { written, .. } | KafkaError::ProducerLost { written, .. } => Self {
                 written: Some(written),
                 cause: Some(detail),
                 ..Self::new(

@@ -52,6 +52,14 @@ pub enum Error {
         /// Whether the record may have been written all the same.
         written: Written,
     },
+    /// librdkafka ended the producer, because it no longer knew what the brokers had of it; the next record makes a new one.
+    #[error("the producer was renewed: {reason}")]
+    ProducerLost {
+        /// What librdkafka said.
+        reason: String,
+        /// Whether the record may have been written all the same.
+        written: Written,
+    },
     /// Credentials, certificates or settings are wrong: only an operator can mend it.
     #[error("Kafka cannot be used as configured: {0}")]
     Misconfigured(String),
@@ -91,7 +99,10 @@ impl Error {
     /// Who can help.
     pub fn remedy(&self) -> Remedy {
         match self {
-            Error::QueueFull | Error::Unavailable { .. } | Error::TimedOut { .. } => Remedy::Retry,
+            Error::QueueFull
+            | Error::Unavailable { .. }
+            | Error::TimedOut { .. }
+            | Error::ProducerLost { .. } => Remedy::Retry,
             Error::Misconfigured(_) => Remedy::Operator,
             _ => Remedy::Caller,
         }
@@ -99,10 +110,17 @@ impl Error {
 
     /// Folds the code of a record that was not delivered to `topic`.
     pub(super) fn of_delivery(code: Code, topic: &TopicName, written: Written) -> Self {
+        use Code::*;
         match code {
-            Code::MessageTimedOut | Code::RequestTimedOut | Code::TimedOutQueue => {
-                Error::TimedOut { written }
-            }
+            MessageTimedOut | RequestTimedOut | TimedOutQueue => Error::TimedOut { written },
+            Fatal
+            | PurgeQueue
+            | PurgeInflight
+            | Inconsistent
+            | OutOfOrderSequenceNumber
+            | UnknownProducerId
+            | InvalidProducerEpoch
+            | InvalidProducerIdMapping => Error::ProducerLost { reason: code.to_string(), written },
             _ => Self::from_code(code, Some(topic), written),
         }
     }

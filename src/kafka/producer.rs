@@ -15,12 +15,17 @@ use bytes::Bytes;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header as NativeHeader, Message, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{
+    BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer,
+};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The least time between two producers of one kind.
 const RENEWAL: Duration = Duration::from_secs(1);
+
+/// How long the answers to what a dead producer had sent are waited for.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
 /// A record on its way to Kafka.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,8 +81,8 @@ type Native = ThreadedProducer<Context>;
 struct Lane {
     acks: Acks,
     native: ArcSwapOption<Native>,
-    /// When it was last made; held while it is made or taken out of use.
-    made: Mutex<Option<Instant>>,
+    /// When one was last taken out of use; held while one is made or taken out of use.
+    renewed: Mutex<Option<Instant>>,
 }
 
 impl Producer {
@@ -86,7 +91,7 @@ impl Producer {
     /// # Errors
     /// When librdkafka refuses the settings.
     pub fn new(settings: Settings) -> Result<Self, Error> {
-        let lane = |acks| Lane { acks, native: ArcSwapOption::empty(), made: Mutex::default() };
+        let lane = |acks| Lane { acks, native: ArcSwapOption::empty(), renewed: Mutex::default() };
         let producer =
             Self { all: lane(Acks::All), leader: lane(Acks::Leader), none: lane(Acks::None), settings };
         producer.all.native(&producer.settings)?;
@@ -101,18 +106,11 @@ impl Producer {
             Err(error) => return report(Err(error)),
         };
         // A record is enqueued at most once: only a refusal here hands the report back.
-        let refused = enqueue(&native, record, report);
-        let fatal = native.client().fatal_error().map(|(code, _)| code);
-        if let Err((error, report)) = refused {
-            // A dead producer refuses everything with one code; what killed it says more.
-            let code = fatal.or(error.rdkafka_error_code());
-            report(Err(match code {
-                Some(code) => Error::from_code(code, Some(&record.topic), Written::No),
+        if let Err((error, report)) = enqueue(&native, record, report) {
+            report(Err(match error.rdkafka_error_code() {
+                Some(code) => Error::of_delivery(code, &record.topic, Written::No),
                 None => Error::Unavailable { reason: error.to_string(), written: Written::No },
             }));
-        }
-        if fatal.is_some() {
-            lane.retire(&native);
         }
     }
 
@@ -158,31 +156,44 @@ impl Producer {
 
 impl Lane {
     fn native(&self, settings: &Settings) -> Result<Arc<Native>, Error> {
-        if let Some(native) = self.native.load_full() {
+        if let Some(native) = self.native.load_full().filter(|native| alive(native)) {
             return Ok(native);
         }
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut renewed = self.renewed.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(native) = self.native.load_full() {
-            return Ok(native);
+            // What kills them all may make one a second, not one a record.
+            if alive(&native) || renewed.is_some_and(|at| at.elapsed() < RENEWAL) {
+                return Ok(native);
+            }
+            tracing::warn!(acks = self.acks.as_str(), fatal = ?native.client().fatal_error(), "producer renewed");
+            *renewed = Some(Instant::now());
+            self.native.store(None);
+            bury(native)?;
         }
         let native = Native::from_config_and_context(&settings.producer(self.acks), Context)
             .map(Arc::new)
             .map_err(Error::from_client)?;
         self.native.store(Some(native.clone()));
-        *made = Some(Instant::now());
         Ok(native)
     }
+}
 
-    /// Takes a producer out of use that librdkafka has declared dead; the next record makes a new one. One that died
-    /// young stays for a while, so that what kills them all makes one a second and not one a record.
-    fn retire(&self, dead: &Arc<Native>) {
-        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let young = made.is_some_and(|made| made.elapsed() < RENEWAL);
-        if !young && self.native.load().as_ref().is_some_and(|current| Arc::ptr_eq(current, dead)) {
-            tracing::error!(acks = self.acks.as_str(), error = ?dead.client().fatal_error(), "producer renewed");
-            self.native.store(None);
+/// Whether librdkafka still takes records. It declares an idempotent producer dead when the brokers' view of what it has
+/// written no longer fits its own.
+fn alive(native: &Native) -> bool {
+    native.client().fatal_error().is_none()
+}
+
+/// Ends a dead producer on a thread of its own: what it had not sent is reported as such at once, and what was under way
+/// may still be answered.
+fn bury(dead: Arc<Native>) -> Result<(), Error> {
+    let buried = std::thread::Builder::new().name("kafka-producer-end".into()).spawn(move || {
+        dead.purge(PurgeConfig::default().queue());
+        if let Err(error) = dead.flush(LAST_ANSWERS) {
+            tracing::warn!(%error, "records of a dead producer were not answered");
         }
-    }
+    });
+    buried.map(drop).map_err(|error| Error::Unavailable { reason: error.to_string(), written: Written::No })
 }
 
 fn enqueue(native: &Native, record: &Outgoing, report: Report) -> Result<(), (KafkaError, Report)> {

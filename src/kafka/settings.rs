@@ -60,6 +60,9 @@ impl Settings {
         recipe.set("queue.buffering.max.kbytes", produce.queue_bytes.div_ceil(1024).to_string());
         recipe.set("message.max.bytes", (produce.max_record_bytes + BATCH_OVERHEAD).to_string());
         self.default_of(&mut recipe, "linger.ms", "0");
+        // Only topics that the catalog has seen are sent to, so one that a broker does not know was deleted, or is a
+        // moment old. By default librdkafka would let its records wait half a minute to find out.
+        self.default_of(&mut recipe, "topic.metadata.propagation.max.ms", "2000");
         recipe
     }
 

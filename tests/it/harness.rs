@@ -42,3 +42,13 @@ macro_rules! tests {
         )),*]
     };
 }
+
+/// The same for tests that block their thread and have all they need: `fn()`.
+#[macro_export]
+macro_rules! blocking_tests {
+    ($($name:ident),* $(,)?) => {
+        vec![$($crate::harness::Test::new(module_path!(), stringify!($name), &[], |_| {
+            Box::pin($crate::harness::off_thread($name))
+        })),*]
+    };
+}

@@ -7,6 +7,7 @@
 
 mod harness;
 
+mod broker;
 mod dev;
 mod docs;
 mod edge;
@@ -17,7 +18,14 @@ mod topics;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let tests =
-        [dev::tests(), docs::tests(), edge::tests(), produce::tests(), stream::tests(), topics::tests()];
+    let tests = [
+        broker::tests(),
+        dev::tests(),
+        docs::tests(),
+        edge::tests(),
+        produce::tests(),
+        stream::tests(),
+        topics::tests(),
+    ];
     harness::run(tests.into_iter().flatten().collect())
 }

@@ -5,7 +5,7 @@
 //! an aborted transaction ended, and does not know which members wait inside a request; those are kept here.
 //! Request handling is deliberately absent: each API's file does its own.
 
-use super::bell::Bell;
+use super::{bell::Bell, orphans::Orphans};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use noida::kafka::engine::{EngineState, PartitionState};
 use std::{
@@ -30,7 +30,13 @@ impl Cluster {
     pub fn new(host: String, address: SocketAddr, topic_bytes: u64) -> Self {
         let mut engine = EngineState::new(host, i32::from(address.port()));
         engine.cluster_id = BASE64_URL_SAFE_NO_PAD.encode(random_id());
-        let mut state = State { engine, topics: HashMap::new(), waiting: HashMap::new(), topic_bytes };
+        let mut state = State {
+            engine,
+            topics: HashMap::new(),
+            waiting: HashMap::new(),
+            orphans: Orphans::default(),
+            topic_bytes,
+        };
         state.settle_topics();
         Self { state: Mutex::new(state), logs: Bell::default(), groups: Bell::default() }
     }
@@ -52,6 +58,8 @@ pub struct State {
     pub waiting: HashMap<(String, String), u32>,
     /// Bytes kept of a topic without a limit of its own.
     pub topic_bytes: u64,
+    /// Producers whose topic was deleted under them.
+    pub orphans: Orphans,
     topics: HashMap<String, Topic>,
 }
 

@@ -28,6 +28,7 @@ pub fn produce(state: &mut State, request: &ProduceRequest, version: i16) -> Pro
     let ends: Vec<Option<i64>> = partitions
         .map(|(topic, index)| state.log(topic.name.as_str(), index).map(|log| log.high_watermark))
         .collect();
+    admit_orphans(state, request);
     let mut response = state.engine.handle_produce(request, version);
     let mut ends = ends.into_iter();
     for (asked, answered) in request.topic_data.iter().zip(&mut response.responses) {
@@ -37,6 +38,18 @@ pub fn produce(state: &mut State, request: &ProduceRequest, version: i16) -> Pro
         }
     }
     response
+}
+
+fn admit_orphans(state: &mut State, request: &ProduceRequest) {
+    let State { engine, orphans, .. } = state;
+    for topic in &request.topic_data {
+        let Some(log) = engine.topics.get_mut(topic.name.as_str()) else { continue };
+        for data in &topic.partition_data {
+            if let (Some(log), Some(batch)) = (log.partitions.get_mut(&data.index), &data.records) {
+                orphans.admit(topic.name.as_str(), log, batch);
+            }
+        }
+    }
 }
 
 fn settle(
@@ -156,6 +169,22 @@ mod tests {
         }
         let log = state.log("t", 0).expect("log");
         assert_eq!((log.high_watermark, log.record_batches.len()), (4, 4));
+    }
+
+    #[test]
+    fn who_wrote_to_a_deleted_topic_goes_on_in_the_new_one_and_others_begin_with_zero() {
+        let out_of_order = ResponseError::OutOfOrderSequenceNumber.code();
+        let cluster = with_topic();
+        let mut state = cluster.lock();
+        assert_eq!(send(&mut state, idempotent(1)).0, out_of_order, "nobody knows it yet");
+        assert_eq!(send(&mut state, idempotent(0)), (0, 0));
+        let State { engine, orphans, .. } = &mut *state;
+        let topic = engine.topics.get_mut("t").expect("the topic");
+        orphans.remember(topic);
+        topic.partitions.insert(0, PartitionState::new(0, 1));
+        assert_eq!(send(&mut state, idempotent(1)), (0, 0), "it goes on");
+        assert_eq!(send(&mut state, idempotent(3)).0, out_of_order, "once, and in order");
+        assert_eq!(send(&mut state, idempotent(2)), (0, 1));
     }
 
     #[test]

@@ -72,6 +72,13 @@ pub fn delete(state: &mut State, request: &DeleteTopicsRequest, version: i16) ->
     });
     let ids = by_name.topics.iter().map(|topic| topic.name.as_ref().and_then(|n| state.topic_id(n.as_str())));
     let ids: Vec<Uuid> = ids.map(Option::unwrap_or_default).collect();
+    // Versions before 6 have a list of names.
+    let named = by_name.topics.iter().filter_map(|topic| topic.name.as_ref()).chain(&by_name.topic_names);
+    for topic in named {
+        if let Some(topic) = state.engine.topics.get(topic.as_str()) {
+            state.orphans.remember(topic);
+        }
+    }
     let mut response = state.engine.handle_delete_topics(&by_name, version);
     state.settle_topics();
     for (answer, id) in response.responses.iter_mut().zip(ids) {

@@ -2,6 +2,7 @@
 
 use crate::harness::{Context, Test, until};
 use crate::tests;
+use sluicegate::dev::ApiKey;
 use std::time::{Duration, Instant};
 
 pub fn tests() -> Vec<Test> {
@@ -43,7 +44,7 @@ async fn it_is_ready_while_kafka_answers_and_says_why_when_it_does_not(context: 
 async fn many_probes_at_once_are_one_question_to_kafka(context: Context) {
     let broker = context.own_broker().await;
     let gateway = context.gateway_before(&broker, |_| {}).await;
-    let asked = || broker.broker().requests(sluicegate::dev::ApiKey::DescribeCluster);
+    let asked = || broker.broker().requests(ApiKey::Metadata);
     assert_eq!(gateway.get("/readyz").await.status, 200);
     let (before, begun) = (asked(), Instant::now());
     for _ in 0..50 {

@@ -93,11 +93,15 @@ impl Child {
 
     /// The gateway it runs, as soon as its log says where it listens.
     pub async fn gateway(&mut self) -> Gateway {
+        Gateway::at(self.address().await)
+    }
+
+    /// Where the gateway it runs listens.
+    pub async fn address(&mut self) -> SocketAddr {
         let line = self.line("listening").await;
         // A log line of either format.
         let mut words = line.split([' ', '"', ',']).map(|word| word.trim_start_matches("address="));
-        let address = words.find_map(|word| word.parse::<SocketAddr>().ok());
-        Gateway::at(address.unwrap_or_else(|| panic!("no address in {line}")))
+        words.find_map(|word| word.parse().ok()).unwrap_or_else(|| panic!("no address in {line}"))
     }
 
     /// Sends SIGTERM.

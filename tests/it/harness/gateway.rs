@@ -54,11 +54,6 @@ impl Gateway {
         self.address
     }
 
-    /// The client that all requests of this gateway share.
-    pub fn client(&self) -> &reqwest::Client {
-        &self.client
-    }
-
     /// The URL of a path with its query.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)

@@ -17,6 +17,9 @@ use tokio::runtime::Runtime;
 /// How long a test may take in all.
 const TEST_DEADLINE: Duration = Duration::from_secs(150);
 
+/// How long the end of the run waits for what still blocks a thread.
+const LINGER: Duration = Duration::from_secs(5);
+
 /// Tests at once, for each processor: most of them wait most of the time.
 const TESTS_PER_PROCESSOR: usize = 3;
 
@@ -114,6 +117,10 @@ pub fn run(tests: Vec<Test>) -> ExitCode {
         }
     });
     let refused = tell_skips(&shared.skipped.lock().unwrap_or_else(PoisonError::into_inner));
+    if let Some(shared) = Arc::into_inner(shared) {
+        // A test that was given up may still block a thread.
+        shared.runtime.shutdown_timeout(LINGER);
+    }
     if refused { ExitCode::FAILURE } else { conclusion.exit_code() }
 }
 

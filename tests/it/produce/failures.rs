@@ -12,8 +12,10 @@ pub fn tests() -> Vec<Test> {
         a_broker_that_left_is_told_in_time_and_serves_again_when_it_is_back,
         a_broker_that_answers_too_late_is_told_as_a_time_out,
         what_the_broker_refuses_for_good_is_told_by_its_meaning,
+        what_kafkas_rules_forbid_is_told_as_forbidden,
         what_the_broker_refuses_for_a_while_is_tried_again,
         too_few_replicas_for_too_long_are_told_as_retryable,
+        a_producer_that_kafka_no_longer_knows_is_renewed_and_loses_nothing,
     ]
 }
 
@@ -97,7 +99,6 @@ async fn what_the_broker_refuses_for_good_is_told_by_its_meaning(context: Contex
     // Codes of Kafka's protocol.
     let table = [
         (10, "MESSAGE_TOO_LARGE", 413, "record_too_large"),
-        (29, "TOPIC_AUTHORIZATION_FAILED", 403, "forbidden"),
         (31, "CLUSTER_AUTHORIZATION_FAILED", 403, "forbidden"),
         (32, "INVALID_TIMESTAMP", 400, "refused_by_kafka"),
         (44, "POLICY_VIOLATION", 400, "refused_by_kafka"),
@@ -116,6 +117,17 @@ async fn what_the_broker_refuses_for_good_is_told_by_its_meaning(context: Contex
     let ledger = broker.kafka().consume_all("orders").await;
     assert!(ledger.iter().all(|entry| entry.value.as_deref() != Some(b"refused")), "{ledger:?}");
     assert_eq!(ledger.len(), 1 + 2 * table.len());
+}
+
+/// librdkafka remembers this refusal for the topic until it asks for metadata again, so nothing is sent after it.
+async fn what_kafkas_rules_forbid_is_told_as_forbidden(context: Context) {
+    let (broker, gateway) = troubled(&context).await;
+    for acks in ["all", "leader"] {
+        broker.faults().refuse_produces(29, 1);
+        let reply = gateway.produce("orders", &format!("acks={acks}"), "refused").await;
+        assert_eq!(reply.problem(403, "forbidden")["retryable"], false);
+    }
+    assert_eq!(broker.kafka().consume_all("orders").await.len(), 1);
 }
 
 async fn what_the_broker_refuses_for_a_while_is_tried_again(context: Context) {
@@ -137,4 +149,20 @@ async fn too_few_replicas_for_too_long_are_told_as_retryable(context: Context) {
         retryable(&reply, &[(503, "kafka_unavailable"), (504, "delivery_timed_out")]);
         assert!(begun.elapsed() < DELIVERY * 3, "told after {:?}", begun.elapsed());
     }
+}
+
+/// OUT_OF_ORDER_SEQUENCE_NUMBER for the first batch under way: librdkafka declares the whole producer dead.
+async fn a_producer_that_kafka_no_longer_knows_is_renewed_and_loses_nothing(context: Context) {
+    let (broker, gateway) = troubled(&context).await;
+    broker.faults().refuse_produces(45, 1);
+    let reply = gateway.produce("orders", "", "killer").await;
+    assert_eq!(retryable(&reply, &[(503, "kafka_unavailable")]), "unknown");
+    let sent: Vec<_> = (0..50).map(|n| format!("after-{n}")).collect();
+    let replies = sent.iter().map(|value| gateway.produce("orders", "", value.clone()));
+    for reply in futures_util::future::join_all(replies).await {
+        reply.receipt();
+    }
+    let mut written: Vec<_> = broker.kafka().consume_all("orders").await;
+    written.retain(|entry| entry.value.as_deref().is_some_and(|value| value.starts_with(b"after-")));
+    assert_eq!(written.len(), sent.len(), "each once: {written:?}");
 }

@@ -63,13 +63,13 @@ async fn internal_topics_are_listed_when_asked_for(context: Context) {
         broker.kafka().create_topic(name, 1, &[]).await;
     }
     let names = |reply: &Reply| listed(reply).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
-    for (query, expected) in [
-        ("", vec!["_almost"]),
-        ("?internal=false", vec!["_almost"]),
-        ("?internal=true", vec!["__internal", "_almost"]),
-        ("?internal=true&match=__*", vec!["__internal"]),
-    ] {
-        assert_eq!(names(&gateway.get(&format!("/v1/topics{query}")).await), expected, "{query}");
+    for query in ["", "?internal=false"] {
+        assert_eq!(names(&gateway.get(&format!("/v1/topics{query}")).await), ["_almost"], "{query}");
     }
+    let all = names(&gateway.get("/v1/topics?internal=true").await);
+    assert!(all.contains(&"__internal".to_owned()) && all.contains(&"_almost".to_owned()), "{all:?}");
+    let internal = names(&gateway.get("/v1/topics?internal=true&match=__*").await);
+    assert!(internal.contains(&"__internal".to_owned()), "{internal:?}");
+    assert!(internal.iter().all(|name| name.starts_with("__")), "{internal:?}");
     gateway.get("/v1/topics?internal=yes").await.refusal(400, "invalid_parameter");
 }

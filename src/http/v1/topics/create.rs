@@ -73,6 +73,10 @@ async fn read(body: Body) -> Result<TopicSpec, ApiError> {
     let body =
         Limited::new(body, MAX_BODY_BYTES).collect().await.map_err(|error| invalid(error.to_string()))?;
     let body = body.to_bytes();
+    if body.trim_ascii_start().starts_with(b"[") {
+        // serde would read its items as the fields in their order.
+        return Err(invalid("an array where an object belongs, at line 1 column 1".to_owned()));
+    }
     let wanted: Wanted = if body.is_empty() {
         Wanted::default()
     } else {
@@ -107,7 +111,8 @@ async fn compare(
     name: &TopicName,
     spec: &TopicSpec,
 ) -> Result<(), ApiError> {
-    let topic = catalog.refresh(name).await?;
+    // Whoever made it may have done so a moment ago: the broker that is asked need not have heard of it yet.
+    let topic = catalog.await_topic(name).await?;
     let configs = if spec.configs.is_empty() { Vec::new() } else { admin.configs(name).await? };
     let differences = differences(&topic, &configs, spec);
     if differences.is_empty() {

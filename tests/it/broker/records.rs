@@ -1,6 +1,8 @@
 //! Records come out as they went in.
 
 use super::clients::*;
+use crate::blocking_tests;
+use crate::harness::Test;
 use rdkafka::{
     Message, Timestamp,
     error::KafkaError,
@@ -9,6 +11,15 @@ use rdkafka::{
     types::RDKafkaErrorCode,
     util::Timeout,
 };
+
+pub fn tests() -> Vec<Test> {
+    blocking_tests![
+        keys_values_headers_and_times_come_out_as_they_went_in_with_every_compression,
+        every_level_of_acknowledgement_appends,
+        a_batch_over_the_topics_limit_is_refused_and_one_within_it_is_not,
+        a_read_past_the_end_is_out_of_range,
+    ]
+}
 
 /// A record as a table: key, value, headers.
 type Shape<'a> = (Option<&'a [u8]>, Option<&'a [u8]>, &'a [(&'a str, Option<&'a [u8]>)]);
@@ -31,8 +42,7 @@ fn held(message: &OwnedMessage) -> Held {
     (message.key().map(<[u8]>::to_vec), message.payload().map(<[u8]>::to_vec), headers.collect())
 }
 
-#[test]
-pub fn keys_values_headers_and_times_come_out_as_they_went_in_with_every_compression() {
+fn keys_values_headers_and_times_come_out_as_they_went_in_with_every_compression() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[]);
     let mut sent = 0;
@@ -62,8 +72,7 @@ pub fn keys_values_headers_and_times_come_out_as_they_went_in_with_every_compres
     }
 }
 
-#[test]
-pub fn every_level_of_acknowledgement_appends() {
+fn every_level_of_acknowledgement_appends() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[]);
     for acks in ["0", "1", "all"] {
@@ -89,8 +98,7 @@ fn end(broker: &sluicegate::dev::Broker) -> i64 {
     consumer.fetch_watermarks("t", 0, DEADLINE).expect("watermarks").1
 }
 
-#[test]
-pub fn a_batch_over_the_topics_limit_is_refused_and_one_within_it_is_not() {
+fn a_batch_over_the_topics_limit_is_refused_and_one_within_it_is_not() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[("max.message.bytes", "10000")]);
     let producer = producer(&broker, &[]);
@@ -99,8 +107,7 @@ pub fn a_batch_over_the_topics_limit_is_refused_and_one_within_it_is_not() {
     assert_eq!(send(&producer, "t", &[b'x'; 9_800]), 0);
 }
 
-#[test]
-pub fn a_read_past_the_end_is_out_of_range() {
+fn a_read_past_the_end_is_out_of_range() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[]);
     send(&producer(&broker, &[]), "t", b"only");

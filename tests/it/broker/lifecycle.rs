@@ -1,11 +1,27 @@
 //! Starting and stopping.
 
 use super::clients::*;
+use crate::blocking_tests;
+use crate::harness::Test;
 use sluicegate::dev::{Broker, BrokerSettings};
 use std::{
     io::ErrorKind,
     time::{Duration, Instant},
 };
+
+/// Set for the process that runs one test alone.
+const ALONE: &str = "TEST_ALONE";
+
+pub fn tests() -> Vec<Test> {
+    if std::env::var_os(ALONE).is_some() {
+        return blocking_tests![stop_in_a_process_of_its_own];
+    }
+    blocking_tests![
+        a_stop_frees_the_port_ends_the_thread_and_does_not_wait_for_clients,
+        a_taken_port_is_an_error_that_says_so,
+        a_broker_is_dropped_inside_a_runtime_without_harm,
+    ]
+}
 
 /// The names of this process's threads that are a broker's. By name, because tests run side by side.
 fn broker_threads() -> usize {
@@ -17,12 +33,12 @@ fn broker_threads() -> usize {
     tasks.filter_map(named).count()
 }
 
-#[test]
-pub fn a_stop_frees_the_port_ends_the_thread_and_does_not_wait_for_clients() {
+fn a_stop_frees_the_port_ends_the_thread_and_does_not_wait_for_clients() {
     // In a process of its own, where no other test's broker counts.
     let this = std::env::current_exe().expect("this binary");
     let run = std::process::Command::new(this)
-        .args(["--exact", "--ignored", "--nocapture", "lifecycle::stop_in_a_process_of_its_own"])
+        .args(["--exact", "--nocapture", "broker::stop_in_a_process_of_its_own"])
+        .env(ALONE, "1")
         .output()
         .expect("this binary runs");
     let told = String::from_utf8_lossy(&run.stdout);
@@ -33,9 +49,8 @@ pub fn a_stop_frees_the_port_ends_the_thread_and_does_not_wait_for_clients() {
     );
 }
 
-#[test]
-#[ignore = "run by the test above, alone in its process"]
-pub fn stop_in_a_process_of_its_own() {
+/// Run by the test above.
+fn stop_in_a_process_of_its_own() {
     assert_eq!(broker_threads(), 0);
     let first = broker();
     create_topic(&first, "t", 1, &[]);
@@ -57,15 +72,13 @@ pub fn stop_in_a_process_of_its_own() {
     assert_eq!(broker_threads(), 0);
 }
 
-#[test]
-pub fn a_taken_port_is_an_error_that_says_so() {
+fn a_taken_port_is_an_error_that_says_so() {
     let broker = broker();
     let settings = BrokerSettings { listen: broker.address(), ..BrokerSettings::default() };
     assert_eq!(Broker::start(settings).expect_err("taken").kind(), ErrorKind::AddrInUse);
 }
 
-#[test]
-pub fn a_broker_is_dropped_inside_a_runtime_without_harm() {
+fn a_broker_is_dropped_inside_a_runtime_without_harm() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let broker = broker();

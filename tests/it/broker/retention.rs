@@ -1,17 +1,25 @@
 //! Retention: what the broker keeps, and for how long.
 
 use super::clients::*;
+use crate::blocking_tests;
+use crate::harness::Test;
 use rdkafka::consumer::Consumer;
 use sluicegate::dev::{Broker, BrokerSettings};
 use std::time::Duration;
+
+pub fn tests() -> Vec<Test> {
+    blocking_tests![
+        a_topic_keeps_no_more_bytes_than_the_broker_gives_it,
+        old_records_go_at_the_next_check_and_not_before,
+    ]
+}
 
 fn start_of(broker: &Broker, topic: &str) -> i64 {
     let reader = reader(broker, topic, 0, &[]);
     reader.fetch_watermarks(topic, 0, DEADLINE).expect("watermarks").0
 }
 
-#[test]
-pub fn a_topic_keeps_no_more_bytes_than_the_broker_gives_it() {
+fn a_topic_keeps_no_more_bytes_than_the_broker_gives_it() {
     let settings = BrokerSettings { topic_bytes: 1 << 20, ..BrokerSettings::default() };
     let broker = Broker::start(settings).expect("a broker");
     create_topic(&broker, "given", 1, &[]);
@@ -27,8 +35,7 @@ pub fn a_topic_keeps_no_more_bytes_than_the_broker_gives_it() {
     assert_eq!(start_of(&broker, "own"), 0);
 }
 
-#[test]
-pub fn old_records_go_at_the_next_check_and_not_before() {
+fn old_records_go_at_the_next_check_and_not_before() {
     let settings = BrokerSettings { retention_check: Duration::from_secs(2), ..BrokerSettings::default() };
     let broker = Broker::start(settings).expect("a broker");
     create_topic(&broker, "t", 1, &[("retention.ms", "1000")]);

@@ -1,6 +1,8 @@
 //! Faults on purpose: each happens as ordered, and what clients make of it is right.
 
 use super::clients::*;
+use crate::blocking_tests;
+use crate::harness::Test;
 use kafka_protocol::ResponseError;
 use rdkafka::types::RDKafkaErrorCode;
 use sluicegate::dev::ApiKey;
@@ -10,8 +12,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-#[test]
-pub fn a_refused_produce_appends_nothing_and_only_as_often_as_ordered() {
+pub fn tests() -> Vec<Test> {
+    blocking_tests![
+        a_refused_produce_appends_nothing_and_only_as_often_as_ordered,
+        a_lost_answer_makes_an_idempotent_producer_send_again_and_nothing_is_written_twice,
+        answers_of_one_api_come_later_until_told_otherwise,
+        dropped_clients_come_back_and_go_on,
+        a_broker_that_was_away_is_back_on_the_same_port_with_its_records,
+    ]
+}
+
+fn a_refused_produce_appends_nothing_and_only_as_often_as_ordered() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[]);
     let producer = producer(&broker, &[]);
@@ -25,8 +36,7 @@ pub fn a_refused_produce_appends_nothing_and_only_as_often_as_ordered() {
     assert_eq!(broker.requests(ApiKey::Produce) - before, 3);
 }
 
-#[test]
-pub fn a_lost_answer_makes_an_idempotent_producer_send_again_and_nothing_is_written_twice() {
+fn a_lost_answer_makes_an_idempotent_producer_send_again_and_nothing_is_written_twice() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[]);
     let producer = producer(&broker, &[("reconnect.backoff.ms", "10")]);
@@ -37,8 +47,7 @@ pub fn a_lost_answer_makes_an_idempotent_producer_send_again_and_nothing_is_writ
     assert_eq!(values(&reader(&broker, "t", 0, &[]), 3), ["a", "b", "c"]);
 }
 
-#[test]
-pub fn answers_of_one_api_come_later_until_told_otherwise() {
+fn answers_of_one_api_come_later_until_told_otherwise() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[]);
     let producer = producer(&broker, &[]);
@@ -54,8 +63,7 @@ pub fn answers_of_one_api_come_later_until_told_otherwise() {
     assert!(timed() < Duration::from_millis(400));
 }
 
-#[test]
-pub fn dropped_clients_come_back_and_go_on() {
+fn dropped_clients_come_back_and_go_on() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[]);
     let producer = producer(&broker, &[("reconnect.backoff.ms", "10")]);
@@ -74,8 +82,7 @@ pub fn dropped_clients_come_back_and_go_on() {
     assert!(broker.connections().total > connections.total);
 }
 
-#[test]
-pub fn a_broker_that_was_away_is_back_on_the_same_port_with_its_records() {
+fn a_broker_that_was_away_is_back_on_the_same_port_with_its_records() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[]);
     send(&producer(&broker, &[]), "t", b"kept");

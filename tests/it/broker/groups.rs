@@ -4,6 +4,8 @@ use super::{
     clients::*,
     wire::{Wire, text},
 };
+use crate::blocking_tests;
+use crate::harness::Test;
 use bytes::{BufMut, BytesMut};
 use kafka_protocol::{
     messages::{
@@ -19,6 +21,14 @@ use rdkafka::{
 };
 use sluicegate::dev::Broker;
 use std::time::{Duration, Instant};
+
+pub fn tests() -> Vec<Test> {
+    blocking_tests![
+        members_share_the_partitions_and_the_last_one_takes_all,
+        a_committed_offset_is_where_the_next_member_begins,
+        a_member_that_was_killed_is_expired_and_its_partitions_go_to_the_living,
+    ]
+}
 
 fn member(broker: &Broker) -> BaseConsumer {
     let properties = [
@@ -84,8 +94,7 @@ fn members(broker: &Broker) -> usize {
     Wire::to(broker).ask(5, &request).groups[0].members.len()
 }
 
-#[test]
-pub fn members_share_the_partitions_and_the_last_one_takes_all() {
+fn members_share_the_partitions_and_the_last_one_takes_all() {
     let broker = broker();
     create_topic(&broker, "t", 2, &[]);
     let (one, two) = (member(&broker), member(&broker));
@@ -95,8 +104,7 @@ pub fn members_share_the_partitions_and_the_last_one_takes_all() {
     until_assigned(&[&one], 0, 2);
 }
 
-#[test]
-pub fn a_committed_offset_is_where_the_next_member_begins() {
+fn a_committed_offset_is_where_the_next_member_begins() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[]);
     let producer = producer(&broker, &[]);
@@ -112,8 +120,7 @@ pub fn a_committed_offset_is_where_the_next_member_begins() {
     assert_eq!(values(&member(&broker), 1), ["c"]);
 }
 
-#[test]
-pub fn a_member_that_was_killed_is_expired_and_its_partitions_go_to_the_living() {
+fn a_member_that_was_killed_is_expired_and_its_partitions_go_to_the_living() {
     let broker = broker();
     create_topic(&broker, "t", 2, &[]);
     let mut wire = Wire::to(&broker);

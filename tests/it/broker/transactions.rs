@@ -4,12 +4,22 @@ use super::{
     clients::*,
     wire::{Wire, text},
 };
+use crate::blocking_tests;
+use crate::harness::Test;
 use kafka_protocol::messages::{
     ListOffsetsRequest,
     list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic},
 };
 use rdkafka::producer::{FutureProducer, Producer};
 use sluicegate::dev::Broker;
+
+pub fn tests() -> Vec<Test> {
+    blocking_tests![
+        readers_of_committed_records_see_what_was_committed_and_nothing_else,
+        a_reader_of_committed_records_that_waits_is_woken_by_the_commit,
+        an_abandoned_transaction_ends_by_its_timeout,
+    ]
+}
 
 fn transactional(broker: &Broker, id: &str) -> FutureProducer {
     let producer = producer(broker, &[("transactional.id", id)]);
@@ -29,8 +39,7 @@ fn ends(broker: &Broker) -> [i64; 2] {
 
 const COMMITTED: (&str, &str) = ("isolation.level", "read_committed");
 
-#[test]
-pub fn readers_of_committed_records_see_what_was_committed_and_nothing_else() {
+fn readers_of_committed_records_see_what_was_committed_and_nothing_else() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[]);
     let (first, second) = (transactional(&broker, "first"), transactional(&broker, "second"));
@@ -69,8 +78,7 @@ pub fn readers_of_committed_records_see_what_was_committed_and_nothing_else() {
     assert_eq!(values(&reader(&broker, "t", 0, &one_by_one), 3), ["kept 1", "plain", "kept 2"]);
 }
 
-#[test]
-pub fn a_reader_of_committed_records_that_waits_is_woken_by_the_commit() {
+fn a_reader_of_committed_records_that_waits_is_woken_by_the_commit() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[]);
     let producer = transactional(&broker, "p");
@@ -85,8 +93,7 @@ pub fn a_reader_of_committed_records_that_waits_is_woken_by_the_commit() {
     assert!(before.elapsed() < std::time::Duration::from_secs(10), "not by the end of its wait");
 }
 
-#[test]
-pub fn an_abandoned_transaction_ends_by_its_timeout() {
+fn an_abandoned_transaction_ends_by_its_timeout() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[]);
     let plain = producer(&broker, &[]);

@@ -4,6 +4,8 @@ use super::{
     clients::*,
     wire::{Wire, text},
 };
+use crate::blocking_tests;
+use crate::harness::Test;
 use kafka_protocol::{
     ResponseError,
     messages::{
@@ -28,6 +30,20 @@ use sluicegate::{
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
+pub fn tests() -> Vec<Test> {
+    blocking_tests![
+        the_gateways_catalog_is_told_ids_partitions_and_the_ends_of_logs,
+        the_cluster_id_is_new_at_every_start,
+        a_topic_made_again_has_another_id_and_readers_of_the_old_one_are_told,
+        a_reader_hears_that_its_topic_was_deleted,
+        a_topic_is_deleted_by_its_id_once,
+        a_topic_is_made_on_the_way_only_where_the_request_allows,
+        a_dry_run_makes_no_topic_and_tells_what_would_happen,
+        a_topics_own_configs_can_be_told_from_the_brokers_and_from_kafkas,
+        offsets_are_found_by_time_and_epoch,
+    ]
+}
+
 fn metadata(broker: &Broker, topic: MetadataRequestTopic, create: bool) -> MetadataResponse {
     let request = MetadataRequest::default().with_topics(Some(vec![topic]));
     Wire::to(broker).ask(12, &request.with_allow_auto_topic_creation(create))
@@ -43,8 +59,7 @@ fn id_of(broker: &Broker, name: &str) -> Uuid {
     response.topics[0].topic_id
 }
 
-#[test]
-pub fn the_gateways_catalog_is_told_ids_partitions_and_the_ends_of_logs() {
+fn the_gateways_catalog_is_told_ids_partitions_and_the_ends_of_logs() {
     let broker = broker();
     create_topic(&broker, "t", 3, &[]);
     for value in ["a", "b"] {
@@ -64,8 +79,7 @@ pub fn the_gateways_catalog_is_told_ids_partitions_and_the_ends_of_logs() {
     assert_eq!((cluster.nodes.len(), cluster.nodes[0].port), (1, broker.address().port()));
 }
 
-#[test]
-pub fn the_cluster_id_is_new_at_every_start() {
+fn the_cluster_id_is_new_at_every_start() {
     let id = || {
         let broker = broker();
         let described = Wire::to(&broker).ask(0, &DescribeClusterRequest::default()).cluster_id;
@@ -79,8 +93,7 @@ pub fn the_cluster_id_is_new_at_every_start() {
     assert_ne!(one, other);
 }
 
-#[test]
-pub fn a_topic_made_again_has_another_id_and_readers_of_the_old_one_are_told() {
+fn a_topic_made_again_has_another_id_and_readers_of_the_old_one_are_told() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[]);
     let old = id_of(&broker, "t");
@@ -104,8 +117,7 @@ pub fn a_topic_made_again_has_another_id_and_readers_of_the_old_one_are_told() {
     assert_eq!((code, fetched.responses[0].topic_id), (ResponseError::UnknownTopicId.code(), old));
 }
 
-#[test]
-pub fn a_reader_hears_that_its_topic_was_deleted() {
+fn a_reader_hears_that_its_topic_was_deleted() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[]);
     send(&producer(&broker, &[]), "t", b"last");
@@ -119,8 +131,7 @@ pub fn a_reader_hears_that_its_topic_was_deleted() {
     assert_eq!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::UnknownPartition));
 }
 
-#[test]
-pub fn a_topic_is_deleted_by_its_id_once() {
+fn a_topic_is_deleted_by_its_id_once() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[]);
     create_topic(&broker, "other", 1, &[]);
@@ -132,8 +143,7 @@ pub fn a_topic_is_deleted_by_its_id_once() {
     id_of(&broker, "other");
 }
 
-#[test]
-pub fn a_topic_is_made_on_the_way_only_where_the_request_allows() {
+fn a_topic_is_made_on_the_way_only_where_the_request_allows() {
     let broker = broker();
     let asked = metadata(&broker, named("t"), false);
     assert_eq!(asked.topics[0].error_code, ResponseError::UnknownTopicOrPartition.code());
@@ -149,8 +159,7 @@ pub fn a_topic_is_made_on_the_way_only_where_the_request_allows() {
     assert!(!made.topics[0].topic_id.is_nil());
 }
 
-#[test]
-pub fn a_dry_run_makes_no_topic_and_tells_what_would_happen() {
+fn a_dry_run_makes_no_topic_and_tells_what_would_happen() {
     let broker = broker();
     let topic = |name: &str, partitions| {
         let topic = CreatableTopic::default().with_name(text(name).into()).with_num_partitions(partitions);
@@ -170,8 +179,7 @@ pub fn a_dry_run_makes_no_topic_and_tells_what_would_happen() {
     assert_eq!(again.topics[0].error_code, ResponseError::TopicAlreadyExists.code());
 }
 
-#[test]
-pub fn a_topics_own_configs_can_be_told_from_the_brokers_and_from_kafkas() {
+fn a_topics_own_configs_can_be_told_from_the_brokers_and_from_kafkas() {
     let broker = broker();
     create_topic(&broker, "plain", 2, &[]);
     create_topic(&broker, "own", 1, &[("retention.bytes", "1000"), ("cleanup.policy", "compact")]);
@@ -197,8 +205,7 @@ pub fn a_topics_own_configs_can_be_told_from_the_brokers_and_from_kafkas() {
     assert_eq!(sources("own"), table(&own));
 }
 
-#[test]
-pub fn offsets_are_found_by_time_and_epoch() {
+fn offsets_are_found_by_time_and_epoch() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[("retention.ms", "-1")]);
     let producer = producer(&broker, &[("compression.type", "zstd")]);

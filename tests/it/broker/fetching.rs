@@ -4,6 +4,8 @@ use super::{
     clients::*,
     wire::{Wire, text},
 };
+use crate::blocking_tests;
+use crate::harness::Test;
 use bytes::Bytes;
 use kafka_protocol::{
     ResponseError,
@@ -20,6 +22,19 @@ use std::{
     net::Shutdown,
     time::{Duration, Instant},
 };
+
+pub fn tests() -> Vec<Test> {
+    blocking_tests![
+        a_waiting_fetch_is_answered_within_50_ms_of_a_produce,
+        an_idle_reader_asks_seldom,
+        a_fetch_is_held_for_its_time_and_no_longer,
+        a_fetch_waits_for_its_least_bytes,
+        fetches_of_one_connection_are_answered_in_order,
+        a_client_that_goes_away_while_its_fetch_is_held_is_forgotten,
+        a_backlog_of_20_mb_arrives_whole_in_answers_of_bounded_size,
+        what_is_no_kafka_frame_ends_the_connection_and_not_the_broker,
+    ]
+}
 
 fn fetch(topic: &str, offset: i64, max_wait: Duration) -> FetchRequest {
     let partition = FetchPartition::default().with_fetch_offset(offset).with_partition_max_bytes(1 << 20);
@@ -40,8 +55,7 @@ fn fetches(broker: &Broker, count: u64) {
     until("the fetch has arrived", || broker.requests(ApiKey::Fetch) >= count);
 }
 
-#[test]
-pub fn a_waiting_fetch_is_answered_within_50_ms_of_a_produce() {
+fn a_waiting_fetch_is_answered_within_50_ms_of_a_produce() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[]);
     let (producer, reader) = (producer(&broker, &[]), reader(&broker, "t", 0, &[]));
@@ -60,8 +74,7 @@ pub fn a_waiting_fetch_is_answered_within_50_ms_of_a_produce() {
     assert!(took[took.len() / 2] < Duration::from_millis(50), "{took:?}");
 }
 
-#[test]
-pub fn an_idle_reader_asks_seldom() {
+fn an_idle_reader_asks_seldom() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[]);
     let reader: BaseConsumer = reader(&broker, "t", 0, &[("fetch.wait.max.ms", "500")]);
@@ -73,8 +86,7 @@ pub fn an_idle_reader_asks_seldom() {
     assert!((1..=4).contains(&asked), "{asked} fetches in a second, each held for half of one");
 }
 
-#[test]
-pub fn a_fetch_is_held_for_its_time_and_no_longer() {
+fn a_fetch_is_held_for_its_time_and_no_longer() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[]);
     let mut wire = Wire::to(&broker);
@@ -89,8 +101,7 @@ pub fn a_fetch_is_held_for_its_time_and_no_longer() {
     assert!(began.elapsed() < Duration::from_secs(10), "an error does not wait");
 }
 
-#[test]
-pub fn a_fetch_waits_for_its_least_bytes() {
+fn a_fetch_waits_for_its_least_bytes() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[]);
     let producer = producer(&broker, &[]);
@@ -103,8 +114,7 @@ pub fn a_fetch_waits_for_its_least_bytes() {
     assert!(records(&response).len() >= 2_000);
 }
 
-#[test]
-pub fn fetches_of_one_connection_are_answered_in_order() {
+fn fetches_of_one_connection_are_answered_in_order() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[]);
     let mut wire = Wire::to(&broker);
@@ -119,8 +129,7 @@ pub fn fetches_of_one_connection_are_answered_in_order() {
     assert!(!wire.receive::<ApiVersionsRequest>(3).api_keys.is_empty());
 }
 
-#[test]
-pub fn a_client_that_goes_away_while_its_fetch_is_held_is_forgotten() {
+fn a_client_that_goes_away_while_its_fetch_is_held_is_forgotten() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[]);
     until("the admin client's connections have closed", || broker.connections().open == 0);
@@ -132,8 +141,7 @@ pub fn a_client_that_goes_away_while_its_fetch_is_held_is_forgotten() {
     until("the connection is forgotten", || broker.connections().open == 0);
 }
 
-#[test]
-pub fn a_backlog_of_20_mb_arrives_whole_in_answers_of_bounded_size() {
+fn a_backlog_of_20_mb_arrives_whole_in_answers_of_bounded_size() {
     const VALUE: usize = 16 << 10;
     const COUNT: usize = (20 << 20) / VALUE;
     let broker = broker();
@@ -167,8 +175,7 @@ pub fn a_backlog_of_20_mb_arrives_whole_in_answers_of_bounded_size() {
     assert!((VALUE..100_000).contains(&size), "one batch comes however small the bound: {size} bytes");
 }
 
-#[test]
-pub fn what_is_no_kafka_frame_ends_the_connection_and_not_the_broker() {
+fn what_is_no_kafka_frame_ends_the_connection_and_not_the_broker() {
     let broker = broker();
     let frames: [&[u8]; 4] = [
         b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",

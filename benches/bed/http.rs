@@ -1,0 +1,37 @@
+//! HTTP/1.1 as bytes on a socket: what a bench asks outside of what it measures.
+//!
+//! By hand, because a client library's cost would stand in every figure.
+
+#![allow(dead_code, reason = "each bench uses a part of the bed")]
+
+use crate::Result;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::time::Duration;
+
+/// How long one answer may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Sends a GET on a connection of its own and leaves its answer to be read.
+pub fn get(address: SocketAddr, target: &str) -> Result<TcpStream> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let request = format!("GET {target} HTTP/1.1\r\nhost: {address}\r\naccept: */*\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    Ok(stream)
+}
+
+/// What the answer to a GET begins with.
+pub fn status(address: SocketAddr, target: &str) -> Result<String> {
+    let mut head = [0; 512];
+    let read = get(address, target)?.read(&mut head)?;
+    Ok(String::from_utf8_lossy(&head[..read]).into_owned())
+}
+
+/// Waits for nothing but the time.
+pub fn pause(time: Duration) {
+    let (_held, never) = sync_channel::<()>(1);
+    assert_eq!(never.recv_timeout(time), Err(RecvTimeoutError::Timeout), "nobody sends");
+}
