@@ -41,13 +41,8 @@ async fn http2_carries_streams_beside_other_requests_on_one_connection(context: 
 async fn sigterm_ends_open_streams_between_two_frames(context: Context) {
     let (topic, silent) = (context.topic("busy", 1).await, context.topic("quiet", 1).await);
     let mut child = context.serve(&[]);
-    let address = child.address().await;
-    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-    let open = |topic: &str| {
-        let url = format!("http://{address}/v1/topics/{topic}/stream");
-        Sse::open(client.get(url).header("accept", "text/event-stream"))
-    };
-    let (mut quiet, mut busy) = (open(&silent).await, open(&topic).await);
+    let gateway = child.gateway().await;
+    let (mut quiet, mut busy) = (gateway.stream(&silent, "").await, gateway.stream(&topic, "").await);
     quiet.expect("ready").await;
     busy.expect("ready").await;
     let over = Arc::new(AtomicBool::new(false));

@@ -1,6 +1,6 @@
 //! Readers that are slow or gone: what they cost the gateway, looked at from outside the process.
 
-use crate::harness::{Child, Context, Draft, Event, Socket, Sse, Test, send, until};
+use crate::harness::{Child, Context, Draft, Event, Gateway, Socket, Test, until};
 use crate::tests;
 use std::net::SocketAddr;
 
@@ -19,9 +19,9 @@ fn status_of(child: &Child, field: &str) -> usize {
     number.parse().expect("a number")
 }
 
-/// A metric of the gateway at this address.
-async fn metric(address: SocketAddr, name: &str) -> usize {
-    let reply = send(client().get(format!("http://{address}/metrics"))).await;
+/// A metric of the gateway.
+async fn metric(gateway: &Gateway, name: &str) -> usize {
+    let reply = gateway.get("/metrics").await;
     let text = reply.text();
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().expect("a number")
@@ -33,9 +33,7 @@ async fn a_reader_that_stops_costs_bounded_memory_and_loses_nothing(context: Con
     const BYTES: usize = 100_000;
     let topic = context.topic("stalled", PARTITIONS as i32).await;
     let mut child = context.serve(&[]);
-    let address = child.address().await;
-    let url = format!("http://{address}/v1/topics/{topic}/stream?format=value");
-    let mut stream = Sse::open(client().get(url)).await;
+    let mut stream = child.gateway().await.stream(&topic, "format=value").await;
     stream.expect("ready").await;
     stream.expect("caught-up").await;
     let (before, writer) = (status_of(&child, "VmRSS"), context.kafka().writer());
@@ -66,12 +64,13 @@ async fn viewers_that_leave_abruptly_leave_nothing_behind(context: Context) {
     const VIEWERS: usize = 100;
     let topic = context.topic("viewers", 1).await;
     let mut child = context.serve(&[("SLUICEGATE_STREAMS__MAX_READERS", "128")]);
-    let address = child.address().await;
+    let gateway = child.gateway().await;
+    let address = gateway.address();
     // One viewer first, so that what the gateway itself starts when it is first used does not count.
     drop(viewer(address, topic.clone()).await);
     let gone = async || {
-        let open = metric(address, "sluicegate_streams").await;
-        (open + metric(address, "sluicegate_stream_readers").await == 0).then_some(())
+        let open = metric(&gateway, "sluicegate_streams").await;
+        (open + metric(&gateway, "sluicegate_stream_readers").await == 0).then_some(())
     };
     until("the first viewer is gone", gone).await;
     let threads = status_of(&child, "Threads");
@@ -80,16 +79,12 @@ async fn viewers_that_leave_abruptly_leave_nothing_behind(context: Context) {
     for viewer in viewers.collect::<Vec<_>>() {
         open.push(viewer.await.expect("it opens"));
     }
-    assert_eq!(metric(address, "sluicegate_streams").await, VIEWERS);
-    assert_eq!(metric(address, "sluicegate_stream_readers").await, VIEWERS);
+    assert_eq!(metric(&gateway, "sluicegate_streams").await, VIEWERS);
+    assert_eq!(metric(&gateway, "sluicegate_stream_readers").await, VIEWERS);
     assert!(status_of(&child, "Threads") > threads + VIEWERS, "each has a reader");
     drop(open);
     until("every stream and reader is gone", gone).await;
     until("their threads have ended", async || (status_of(&child, "Threads") <= threads).then_some(())).await;
-}
-
-fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().build().expect("a client")
 }
 
 /// A stream that has begun, on a connection that can be cut.
