@@ -102,6 +102,9 @@ impl Settings {
         recipe.set("client.id", &self.kafka.client_id);
         // Topics are made on purpose, by the admin client, never by asking for them.
         recipe.set("allow.auto.create.topics", "false");
+        // While librdkafka waits to reconnect (10 s by default) it does not look for records whose time is over, so this is how
+        // late a delivery time-out may be told. The value is the Java client's.
+        self.default_of(&mut recipe, "reconnect.backoff.max.ms", "1000");
         recipe
     }
 

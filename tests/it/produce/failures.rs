@@ -68,7 +68,7 @@ async fn a_broker_that_left_is_told_in_time_and_serves_again_when_it_is_back(con
     let reply = gateway.produce("orders", "", "away").await;
     let written = retryable(&reply, &[(503, "kafka_unavailable"), (504, "delivery_timed_out")]);
     assert_eq!(written, "no", "it never left the gateway");
-    assert!(begun.elapsed() < DELIVERY * 4, "told after {:?}", begun.elapsed());
+    assert!(begun.elapsed() < DELIVERY * 3, "told after {:?}", begun.elapsed());
     broker.back().await;
     until("the gateway serves again", || async {
         (gateway.produce("orders", "", "back").await.status == 200).then_some(())
