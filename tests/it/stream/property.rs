@@ -19,6 +19,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 pub fn tests() -> Vec<Test> {
     tests![a_reader_that_reconnects_sees_every_value_once, a_reader_that_reconnects_sees_every_record_once,]
@@ -32,8 +33,10 @@ const CUTS: usize = 200;
 /// Records are written until the reader was cut this often, so that it also reads beside the writers to the end.
 const CUTS_BESIDE_WRITERS: usize = 180;
 
-/// How many records each of the two writers writes at most.
+/// How many records each of the two writers writes at most, and how many of them without a pause: the reader is
+/// behind them for long, so that cuts find it in the middle of a backlog, and then in step with them.
 const MOST_RECORDS: usize = 1500;
+const BURST: usize = 600;
 
 async fn a_reader_that_reconnects_sees_every_value_once(context: Context) {
     let (seen, ledger, seed) = run(&context, "value").await;
@@ -70,6 +73,7 @@ async fn run(context: &Context, format: &str) -> (Vec<Seen>, Vec<Entry>, u64) {
         }
         client.read_until_cut().await;
     }
+    assert!(client.cut_amid > CUTS / 2, "seed {seed}: only {} cuts in the middle", client.cut_amid);
     native.await.expect("the native writer ends");
     by_http.await.expect("the HTTP writer ends");
     let ledger = context.kafka().consume_all(&topic).await;
@@ -92,19 +96,19 @@ async fn run(context: &Context, format: &str) -> (Vec<Seen>, Vec<Entry>, u64) {
 
 async fn write_natively(writer: Writer, topic: String, seed: u64, enough: Arc<AtomicBool>) {
     let mut random = StdRng::seed_from_u64(seed ^ 1);
-    for _ in 0..MOST_RECORDS {
+    for written in 0..MOST_RECORDS {
         if enough.load(Ordering::Relaxed) {
             return;
         }
         let draft = content::native(&mut random);
         writer.write(&topic, random.random_range(0..PARTITIONS as i32), &draft).await;
-        pause(&mut random).await;
+        pause(&mut random, written).await;
     }
 }
 
 async fn write_by_http(gateway: Gateway, topic: String, seed: u64, enough: Arc<AtomicBool>) {
     let mut random = StdRng::seed_from_u64(seed ^ 2);
-    for _ in 0..MOST_RECORDS {
+    for written in 0..MOST_RECORDS {
         if enough.load(Ordering::Relaxed) {
             return;
         }
@@ -120,11 +124,13 @@ async fn write_by_http(gateway: Gateway, topic: String, seed: u64, enough: Arc<A
         }
         let request = gateway.producing(&topic, "").query(&query).body(value.unwrap_or_default());
         send(request).await.receipt();
-        pause(&mut random).await;
+        pause(&mut random, written).await;
     }
 }
 
-/// The reader is cut some twenty times a second; writers that ran ahead of it would leave no tail to read.
-async fn pause(random: &mut StdRng) {
-    tokio::time::sleep(std::time::Duration::from_millis(random.random_range(0..20))).await;
+/// After the burst, records come as they do in life: now and then.
+async fn pause(random: &mut StdRng, written: usize) {
+    if written > BURST {
+        tokio::time::sleep(Duration::from_millis(random.random_range(0..20))).await;
+    }
 }

@@ -28,12 +28,14 @@ pub struct Client<'a> {
     /// The id of the last event that was dispatched, as an EventSource keeps it.
     last_id: String,
     seen: Vec<Seen>,
+    /// How often the connection was cut while more was coming.
+    pub cut_amid: usize,
 }
 
 impl<'a> Client<'a> {
     pub fn new(gateway: &'a Gateway, topic: &'a str, format: &'a str, seed: u64) -> Self {
         let random = StdRng::seed_from_u64(seed);
-        Self { gateway, topic, format, seed, random, last_id: String::new(), seen: Vec::new() }
+        Self { gateway, topic, format, seed, random, last_id: String::new(), seen: Vec::new(), cut_amid: 0 }
     }
 
     /// What was dispatched, in that order.
@@ -52,9 +54,9 @@ impl<'a> Client<'a> {
 
     /// Reads up to a random byte of what comes, or until nothing comes for a while, and hangs up.
     pub async fn read_until_cut(&mut self) {
-        let mut left: usize = match self.random.random_range(0..10) {
-            0..5 => self.random.random_range(0..4_000),
-            5..9 => self.random.random_range(0..40_000),
+        let mut left: usize = match self.random.random_range(0..100) {
+            0..60 => self.random.random_range(0..4_000),
+            60..97 => self.random.random_range(0..20_000),
             // More than the largest record, so that every record is passed sooner or later.
             _ => self.random.random_range(150_000..500_000),
         };
@@ -65,6 +67,7 @@ impl<'a> Client<'a> {
             left -= connection.taken - before;
             self.take(events);
         }
+        self.cut_amid += 1;
     }
 
     /// Reads until this many records were seen in all, and to the end of what there is.
