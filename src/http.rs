@@ -1,6 +1,6 @@
 //! The edge: everything that knows HTTP.
 //!
-//! [`router`] is the table of contents. Handlers extract, authorise, call one core function and wrap what it returns;
+//! [`mod@router`] is the table of contents. Handlers extract, authorise, call one core function and wrap what it returns;
 //! [`error`] turns core errors into problems; [`layers`] holds what every request passes through. Core rooms never see
 //! a status code, and no text of theirs reaches a client unless it was written for one.
 
