@@ -1,6 +1,6 @@
 //! Requests for a stream that is not opened: a plain status with a problem, also where events were asked for.
 
-use crate::harness::{Context, Gateway, Reply, Test, send};
+use crate::harness::{Context, DEADLINE, Gateway, Reply, Test, send};
 use crate::tests;
 use sluicegate::record::Cursor;
 
@@ -83,7 +83,13 @@ async fn a_cursor_over_the_limit_is_refused_by_its_length(context: Context) {
 
 async fn a_topic_too_wide_for_any_cursor_is_refused_at_once(context: Context) {
     let topic = context.topic("wide", 200).await;
-    let gateway = context.gateway_with(|config| config.streams.max_cursor_bytes = 256).await;
+    let gateway = context
+        .gateway_with(|config| {
+            config.streams.max_cursor_bytes = 256;
+            // So many leaders may take their time on a broker that is busy.
+            config.kafka.request_timeout = DEADLINE;
+        })
+        .await;
     let detail = refused(&gateway, &topic, "").await.refusal(400, "selection_too_wide");
     assert!(detail.contains("256"), "{detail}");
     let mut stream = context.gateway().await.stream(&topic, "").await;

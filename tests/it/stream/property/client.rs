@@ -7,7 +7,7 @@ use sluicegate::record::Cursor;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// A connection on which nothing comes for so long is cut as well.
+/// A connection that has caught up and on which nothing comes for so long is cut as well.
 const QUIET: Duration = Duration::from_millis(60);
 
 /// A record as it was dispatched. Its address is read off its id: the one number that moved.
@@ -60,11 +60,17 @@ impl<'a> Client<'a> {
             // More than the largest record, so that every record is passed sooner or later.
             _ => self.random.random_range(150_000..500_000),
         };
-        let mut connection = self.connect().await;
+        let (mut connection, mut patience) = (self.connect().await, DEADLINE);
         while left > 0 {
             let before = connection.taken;
-            let Some(events) = connection.read(left, QUIET).await else { return };
+            let Some(events) = connection.read(left, patience).await else {
+                assert_eq!(patience, QUIET, "seed {}: nothing came before caught-up", self.seed);
+                return;
+            };
             left -= connection.taken - before;
+            if events.iter().any(|event| event.kind == "caught-up") {
+                patience = QUIET;
+            }
             self.take(events);
         }
         self.cut_amid += 1;
