@@ -6,6 +6,7 @@
 pub mod cursor;
 pub mod duration;
 pub mod json;
+pub mod partitions;
 pub mod start;
 pub mod time;
 pub mod topic;
@@ -14,6 +15,7 @@ use bytes::Bytes;
 use std::sync::Arc;
 
 pub use cursor::Cursor;
+pub use partitions::PartitionSet;
 pub use start::Start;
 pub use topic::TopicName;
 
@@ -87,4 +89,50 @@ impl Loss {
             Loss::Expired => "expired",
         }
     }
+}
+
+/// What to do when a position is gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnLoss {
+    /// Tell it and go on at the first record still held.
+    #[default]
+    Earliest,
+    /// Tell it and go on at the end.
+    Latest,
+    /// Do not go on.
+    Fail,
+}
+
+/// Which records of transactions a reader sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Isolation {
+    /// Those of committed transactions, up to the last stable offset.
+    #[default]
+    Committed,
+    /// All, aborted and open ones too, up to the high watermark.
+    Uncommitted,
+}
+
+impl Isolation {
+    /// Kafka's name for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Isolation::Committed => "read_committed",
+            Isolation::Uncommitted => "read_uncommitted",
+        }
+    }
+}
+
+/// How a value stands in an envelope.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ValueForm {
+    /// JSON where it is JSON, else text where it is UTF-8, else base64.
+    #[default]
+    Auto,
+    /// JSON; what is none cannot be told.
+    Json,
+    /// Always a string: its text, or base64 where it is not UTF-8.
+    Text,
+    /// Always base64: the exact bytes.
+    Base64,
 }
