@@ -8,6 +8,7 @@
 mod harness;
 
 mod broker;
+mod clients;
 mod dev;
 mod docs;
 mod edge;
@@ -20,6 +21,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let tests = [
         broker::tests(),
+        clients::tests(),
         dev::tests(),
         docs::tests(),
         edge::tests(),

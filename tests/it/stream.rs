@@ -7,7 +7,7 @@ mod faults;
 mod isolation;
 mod losses;
 mod many_partitions;
-mod property;
+pub mod property;
 mod refusals;
 mod resume;
 mod slow;

@@ -8,7 +8,7 @@
 
 mod client;
 mod content;
-mod decode;
+pub mod decode;
 
 use crate::harness::{Context, Draft, Entry, Gateway, Test, Writer, send};
 use crate::tests;
