@@ -7,10 +7,13 @@
 mod content;
 mod everything;
 mod feed;
+mod nginx;
+mod pitfalls;
 mod reader;
+mod rust;
 
 use crate::harness::Test;
 
 pub fn tests() -> Vec<Test> {
-    [everything::tests()].into_iter().flatten().collect()
+    [everything::tests(), nginx::tests(), pitfalls::tests()].into_iter().flatten().collect()
 }

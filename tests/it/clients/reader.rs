@@ -102,6 +102,9 @@ impl Reader {
 }
 
 fn numbers(id: &str) -> Vec<i64> {
+    // Some clients could not send others back.
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    assert!(id.bytes().all(is_plain), "{id:?}");
     let mut cursor = Cursor::parse(id).unwrap_or_else(|error| panic!("the id {id:?}: {error}"));
     assert_eq!(cursor.segments.len(), 1, "{id}");
     cursor.segments.remove(0).next

@@ -61,10 +61,7 @@ impl Capability {
 
     /// Whether the machine, not the broker, has it or not.
     fn is_tool(self) -> bool {
-        matches!(
-            self,
-            Self::Curl | Self::Chromium | Self::Nginx | Self::NodeClients | Self::PythonClients
-        )
+        matches!(self, Self::Curl | Self::Chromium | Self::Nginx | Self::NodeClients | Self::PythonClients)
     }
 
     /// Whether it is to be had in this run.

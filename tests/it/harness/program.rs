@@ -4,15 +4,14 @@
 //! it says on standard error is told when it was expected to say more. The gateway's own binary is [`super::Child`]'s.
 
 use super::wait::{DEADLINE, until};
-use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
-};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// How long a program that was asked to end may tidy up.
@@ -23,6 +22,8 @@ pub struct Program {
     process: Child,
     lines: mpsc::Receiver<String>,
     said: Arc<Mutex<String>>,
+    /// Closed when its standard output is.
+    output: Mutex<Receiver<()>>,
     readers: Vec<JoinHandle<()>>,
 }
 
@@ -37,10 +38,14 @@ impl Program {
         let mut process = command.spawn().expect("the program starts");
         let (sender, lines) = mpsc::channel(1024);
         let (stdout, stderr) = (process.stdout.take().expect("piped"), process.stderr.take().expect("piped"));
+        let (open, output) = std::sync::mpsc::sync_channel::<()>(0);
         let said: Arc<Mutex<String>> = Arc::default();
         let kept = said.clone();
         let readers = vec![
-            std::thread::spawn(move || read_lines(stdout, |line| sender.blocking_send(line).is_ok())),
+            std::thread::spawn(move || {
+                let _open = open;
+                read_lines(stdout, |line| sender.blocking_send(line).is_ok());
+            }),
             std::thread::spawn(move || {
                 read_lines(stderr, |line| {
                     let mut said = kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -50,7 +55,7 @@ impl Program {
                 });
             }),
         ];
-        Self { process, lines, said, readers }
+        Self { process, lines, said, output: Mutex::new(output), readers }
     }
 
     /// Its next line; `None` when it has ended.
@@ -90,10 +95,9 @@ impl Program {
     fn end(&mut self) {
         if !self.has_ended() {
             kill_process_group(self.id(), Signal::TERM).ok();
-            let begun = Instant::now();
-            while begun.elapsed() < GRACE && !self.has_ended() {
-                std::thread::sleep(Duration::from_millis(10));
-            }
+            // Nothing is ever sent: this waits until all who could write to its output are gone.
+            let output = self.output.get_mut().unwrap_or_else(PoisonError::into_inner);
+            output.recv_timeout(GRACE).ok();
         }
         kill_process_group(self.id(), Signal::KILL).ok();
         self.process.wait().ok();

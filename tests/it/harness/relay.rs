@@ -30,7 +30,8 @@ pub enum Cut {
     Reset(usize),
 }
 
-/// What the relay answers itself to GET.
+/// What the relay answers itself to GET. Of several with one path the first answers the first request, and so on; the
+/// last answers all that follow.
 pub struct Page {
     /// Its path, without a query.
     pub path: String,
@@ -52,6 +53,7 @@ struct State {
     told: mpsc::Sender<String>,
     cuts: Mutex<VecDeque<Cut>>,
     made: AtomicUsize,
+    asked: Mutex<Vec<String>>,
 }
 
 impl Relay {
@@ -66,15 +68,10 @@ impl Relay {
         let address = listener.local_addr().expect("it is bound");
         let (told, lines) = mpsc::channel(1024);
         let (cuts, made) = (Mutex::new(cuts.into_iter().collect()), AtomicUsize::new(0));
-        let state = Arc::new(State { gateway, pages, told, cuts, made });
+        let state = Arc::new(State { gateway, pages, told, cuts, made, asked: Mutex::default() });
         let (cut_all, end) = watch::channel(());
         let task = tokio::spawn(accept(listener, state.clone(), end));
         (Self { address, state, cut_all, task }, lines)
-    }
-
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
     }
 
     /// The URL of a path with its query.
@@ -85,6 +82,17 @@ impl Relay {
     /// Closes every connection of a stream.
     pub fn cut_all(&self) {
         self.cut_all.send_replace(());
+    }
+
+    /// The header that a client resumes by, in each request for this path so far; empty where there was none.
+    pub fn last_ids(&self, path: &str) -> Vec<String> {
+        let asked = self.state.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let heads = asked.iter().filter(|head| path_of(head) == path);
+        let ids = heads.map(|head| {
+            let mut fields = head.lines().filter_map(|line| line.split_once(": "));
+            fields.find(|(name, _)| name.eq_ignore_ascii_case("last-event-id")).map_or("", |(_, id)| id)
+        });
+        ids.map(str::to_owned).collect()
     }
 
     /// How many streams were cut so far.
@@ -112,16 +120,25 @@ async fn accept(listener: TcpListener, state: Arc<State>, end: watch::Receiver<(
 async fn serve(mut client: TcpStream, state: Arc<State>, end: watch::Receiver<()>) {
     client.set_nodelay(true).ok();
     let Some((head, rest)) = read_head(&mut client).await else { return };
-    let target = head.split(' ').nth(1).unwrap_or_default();
-    let path = target.split('?').next().unwrap_or_default();
+    let path = path_of(&head);
+    let nth = {
+        let mut asked = state.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.push(head.clone());
+        asked.iter().filter(|head| path_of(head) == path).count()
+    };
     if path == SEEN {
         take(&mut client, &state, &head, rest).await;
-    } else if let Some(page) = state.pages.iter().find(|page| page.path == path) {
+    } else if let Some(page) = state.pages.iter().filter(|page| page.path == path).take(nth).last() {
         let about = format!("content-type: {}\r\ncontent-length: {}", page.content_type, page.body.len());
         answer(&mut client, &about, &page.body).await;
     } else {
         forward(client, &state, &head, rest, end).await;
     }
+}
+
+/// The path that a request asks for, without its query.
+fn path_of(head: &str) -> &str {
+    head.split([' ', '?']).nth(1).unwrap_or_default()
 }
 
 /// The head of a request, and what came behind it.
@@ -175,12 +192,9 @@ async fn forward(
     rest: Vec<u8>,
     mut end: watch::Receiver<()>,
 ) {
-    let is_stream = head.split(' ').nth(1).is_some_and(|target| target.contains("/stream?"));
-    let cut = if is_stream {
-        state.cuts.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
-    } else {
-        None
-    };
+    let is_stream = path_of(head).ends_with("/stream");
+    let cut =
+        if is_stream { state.cuts.lock().unwrap_or_else(PoisonError::into_inner).pop_front() } else { None };
     let mut left = cut.map_or(usize::MAX, |cut| match cut {
         Cut::Closed(after) | Cut::Reset(after) => after,
     });
@@ -191,7 +205,7 @@ async fn forward(
         return;
     }
     end.mark_unchanged();
-    let (mut down, mut up) = ([0; 16 * 1024], [0; 4096]);
+    let (mut down, mut up) = (vec![0; 16 * 1024], vec![0; 4096]);
     while left > 0 {
         let most = down.len().min(left);
         tokio::select! {
