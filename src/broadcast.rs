@@ -7,6 +7,7 @@
 //! goes in front of this same reader.
 
 mod back;
+mod one;
 mod opening;
 mod page;
 mod stream;
@@ -14,6 +15,7 @@ mod survey;
 mod track;
 mod viewer;
 
+pub use one::{Address, Found};
 pub use opening::Gap;
 pub use page::{Page, PageLimits};
 pub use stream::{Item, Stream};
@@ -196,6 +198,14 @@ impl Broadcast {
     /// As for [`Broadcast::open`].
     pub async fn page(&self, reading: &Reading, limits: PageLimits) -> Result<Page, Error> {
         page::read(&self.shared, reading, limits).await
+    }
+
+    /// Reads one record.
+    ///
+    /// # Errors
+    /// [`Error::Full`], or what kept Kafka from answering.
+    pub async fn record(&self, address: &Address, isolation: Isolation) -> Result<Found, Error> {
+        one::read(&self.shared, address, isolation).await
     }
 }
 

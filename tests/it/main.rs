@@ -7,6 +7,7 @@
 
 mod harness;
 
+mod address;
 mod broker;
 mod dev;
 mod docs;
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let tests = [
+        address::tests(),
         broker::tests(),
         dev::tests(),
         docs::tests(),
