@@ -10,7 +10,7 @@ mod client;
 mod content;
 mod decode;
 
-use crate::harness::{Context, Draft, Entry, Gateway, Test, Writer, send};
+use crate::harness::{Context, Draft, Entry, Gateway, Test, Writer, seed, send};
 use crate::tests;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -57,9 +57,7 @@ async fn a_reader_that_reconnects_sees_every_record_once(context: Context) {
 /// Writes, reads with cuts, and gives what was seen beside the ledger: the same addresses, each once, and in the
 /// order of each partition.
 async fn run(context: &Context, format: &str) -> (Vec<Seen>, Vec<Entry>, u64) {
-    let seed = std::env::var("PROPERTY_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(|| rand::rng().random());
-    eprintln!("property of format={format}: PROPERTY_SEED={seed}");
+    let seed = seed(&format!("property of format={format}"));
     let topic = context.topic("property", PARTITIONS as i32).await;
     let (gateway, enough) = (context.gateway().await, Arc::new(AtomicBool::new(false)));
     let mut client = Client::new(&gateway, &topic, format, seed);
