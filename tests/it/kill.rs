@@ -8,7 +8,7 @@ mod check;
 mod viewer;
 mod writer;
 
-use crate::harness::{Context, Gateway, Test, seed};
+use crate::harness::{Context, CursorReader, Gateway, Test, Wire, seed};
 use crate::tests;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use viewer::Viewer;
+use viewer::{Habit, Viewer};
 
 pub fn tests() -> Vec<Test> {
     tests![a_gateway_that_is_killed_loses_nothing_acknowledged_and_no_viewer_notices]
@@ -35,14 +35,15 @@ const PARTITIONS: usize = 3;
 /// Writers, each with one record under way at a time.
 const WRITERS: usize = 6;
 
-/// What each viewer asks for, and after how many kills it first comes.
-const VIEWERS: [(usize, &str); 6] = [
-    (0, "from=latest"),
-    (0, "from=latest&format=value"),
-    (0, "from=earliest"),
-    (KILLS / 3, "from=earliest"),
-    (KILLS / 2, "from=latest"),
-    (KILLS / 2, "from=earliest&format=value"),
+/// How each viewer asks, and after how many kills it first comes.
+const VIEWERS: [(usize, Habit); 7] = [
+    (0, Habit { wires: &[Wire::Sse], query: "from=latest" }),
+    (0, Habit { wires: &[Wire::Sse], query: "from=latest&format=value" }),
+    (0, Habit { wires: &[Wire::Ndjson], query: "from=earliest" }),
+    (0, Habit { wires: &[Wire::Page], query: "from=earliest" }),
+    (KILLS / 3, Habit { wires: &[Wire::Sse, Wire::Ndjson, Wire::Page], query: "from=earliest" }),
+    (KILLS / 2, Habit { wires: &[Wire::Ndjson], query: "from=latest" }),
+    (KILLS / 2, Habit { wires: &[Wire::Sse], query: "from=earliest&format=value" }),
 ];
 
 /// How many records each partition holds before anything begins: who reads them is cut off amid a backlog.
@@ -57,19 +58,21 @@ async fn a_gateway_that_is_killed_loses_nothing_acknowledged_and_no_viewer_notic
     let backlog = writer::write_backlog(&context.kafka().writer(), &topic, PARTITIONS, BACKLOG).await;
     let mut child = context.serve_at(&address.to_string(), &[]);
     child.line("listening").await;
+    let cluster = gateway.get("/v1/cluster").await.json(200);
+    let cursors = CursorReader::new(cluster["id"].as_str().expect("an id"), [topic.as_str()]);
     let (ends, told) = watch::channel(None);
     let (mut viewers, mut writers, enough) =
         (JoinSet::new(), JoinSet::new(), Arc::new(AtomicBool::new(false)));
-    let view = |query: &str, kills| {
-        Viewer::new(gateway.clone(), topic.clone(), query.to_owned(), kills).watch(told.clone())
+    let view = |habit, kills| {
+        Viewer::new(gateway.clone(), topic.clone(), cursors.clone(), habit, kills).watch(told.clone())
     };
     for writer in 0..WRITERS {
         let random = StdRng::seed_from_u64(seed ^ (writer as u64 + 1));
         writers.spawn(writer::write(gateway.clone(), topic.clone(), writer, random, enough.clone()));
     }
     for kill in 0..KILLS {
-        for (_, query) in VIEWERS.iter().filter(|(first, _)| *first == kill) {
-            viewers.spawn(view(query, KILLS - kill));
+        for (_, habit) in VIEWERS.iter().filter(|(first, _)| *first == kill) {
+            viewers.spawn(view(*habit, KILLS - kill));
         }
         // Some lives end while the process is still starting.
         if !random.random_bool(0.1) {
@@ -84,9 +87,10 @@ async fn a_gateway_that_is_killed_loses_nothing_acknowledged_and_no_viewer_notic
     let sent: Vec<_> = backlog.into_iter().chain(writers.join_all().await.into_iter().flatten()).collect();
     let ledger = context.kafka().consume_all(&topic).await;
     check::writers(&sent, &ledger, seed);
-    ends.send(Some(check::ends(&ledger, PARTITIONS))).expect("the viewers wait for it");
+    let all = check::ends(&topic, &ledger);
+    ends.send(Some(all.clone())).expect("the viewers wait for it");
     for watched in viewers.join_all().await {
-        check::viewer(&watched, &ledger, seed);
+        check::viewer(&watched, &all, &ledger, seed);
     }
 }
 
