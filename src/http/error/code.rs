@@ -67,10 +67,14 @@ codes! {
         "`Accept` names nothing that this route can send.";
     TOPIC_DIFFERS = "topic_differs", 409, false, "Topic exists and differs",
         "A topic of this name exists with other settings; the detail says which.";
+    POSITION_LOST = "position_lost", 410, false, "Position lost",
+        "The log no longer holds the position, and `on_loss=fail` asks not to go on elsewhere. Begin anew with `from`, or with another `on_loss`.";
     RECORD_TOO_LARGE = "record_too_large", 413, false, "Record too large",
         "The record is larger than `produce.max_record_bytes`, or than the broker takes.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", 415, false, "Unsupported media type",
         "The body's Content-Type has a meaning of its own that this release does not serve.";
+    VALUE_NOT_JSON = "value_not_json", 422, false, "Value is not JSON",
+        "A record was asked for with `value=json`, and its value is not JSON. Streams and pages tell it in the record's place and go on behind it.";
     INTERNAL = "internal", 500, true, "Internal error",
         "A fault of the gateway. Its log has more under the request's id.";
     OVERLOADED = "overloaded", 503, true, "Overloaded",
