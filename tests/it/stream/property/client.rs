@@ -129,13 +129,15 @@ impl Client {
     /// Reads up to a random byte of what comes, or until nothing comes for a while, and hangs up. Whether it came to
     /// that: a page may be over before.
     async fn read_until_cut(&mut self) -> bool {
+        let ask = ASKS[self.random.random_range(0..ASKS.len())];
         let mut left: usize = match self.random.random_range(0..100) {
+            // In step with the writers there are pages of one record.
+            0..50 if ask.0 == Wire::Page => self.random.random_range(1..500),
             0..50 => self.random.random_range(1..4_000),
             50..85 => self.random.random_range(1..40_000),
             // More than the largest record, so that every record is passed sooner or later.
             _ => self.random.random_range(150_000..500_000),
         };
-        let ask = ASKS[self.random.random_range(0..ASKS.len())];
         let query = self.query(ask);
         let (mut incoming, mut patience) = (self.connect(ask.0, &query).await, DEADLINE);
         while left > 0 {
