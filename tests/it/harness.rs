@@ -10,11 +10,14 @@ mod child;
 mod context;
 mod gateway;
 mod kafka;
+mod position;
 mod reply;
 mod run;
+mod seed;
 mod socket;
 mod sse;
 mod wait;
+mod wire;
 mod writer;
 
 pub use capability::Capability;
@@ -22,11 +25,14 @@ pub use child::Child;
 pub use context::{Context, OwnBroker};
 pub use gateway::{Gateway, send};
 pub use kafka::{Entry, Kafka, off_thread};
+pub use position::{CursorReader, Position};
 pub use reply::Reply;
 pub use run::{Test, run};
+pub use seed::seed;
 pub use socket::Socket;
-pub use sse::{Event, Parser, Sse};
+pub use sse::{Event, Sse};
 pub use wait::{DEADLINE, until, within};
+pub use wire::{Came, Incoming, Wire};
 pub use writer::{Draft, Writer};
 
 /// The tests of a file by the names of their functions, each with the capabilities that it needs:

@@ -12,6 +12,7 @@ mod broker;
 mod dev;
 mod docs;
 mod edge;
+mod kill;
 mod produce;
 mod stream;
 mod topics;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         dev::tests(),
         docs::tests(),
         edge::tests(),
+        kill::tests(),
         produce::tests(),
         stream::tests(),
         topics::tests(),
