@@ -9,8 +9,8 @@ use super::viewer::Viewer;
 use super::{Error, Request, Seat, Shared};
 use crate::kafka::Error as KafkaError;
 use crate::kafka::error::Remedy;
-use crate::kafka::reader::{Event, Reader};
-use crate::record::{Cursor, Loss};
+use crate::kafka::reader::{Event, Position, Reader};
+use crate::record::{Cursor, Isolation, Loss};
 use crate::wire::sse;
 use bytes::{Bytes, BytesMut};
 use rand::RngExt;
@@ -150,8 +150,8 @@ impl Stream {
                             self.shared.metrics.streamed.inc();
                         }
                     }
-                    Event::End(partition) => self.viewer.reached_end(partition, &mut self.head),
-                    Event::Failed(partition, error) => {
+                    Event::End { partition, .. } => self.viewer.reached_end(partition, &mut self.head),
+                    Event::Failed { partition, error, .. } => {
                         tracing::info!(topic = %self.request.topic, partition, %error, "cannot read on");
                         self.state = after(error);
                         return;
@@ -208,7 +208,9 @@ enum Step {
 }
 
 fn read(shared: &Shared, request: &Request, opening: &Opening, seat: Seat) -> State {
-    match Reader::start(&shared.settings, &request.topic, opening.reads(), seat) {
+    let at = |(partition, next)| Position { topic: request.topic.clone(), partition, next };
+    let positions = opening.reads().into_iter().map(at);
+    match Reader::start(&shared.settings, Isolation::Committed, positions.collect(), seat) {
         Ok(reader) => State::Reading(reader),
         Err(error) => {
             tracing::warn!(%error, "no thread for a reader");

@@ -159,6 +159,11 @@ pub(super) const REFUSED: &[Refusal] = &[
         reason: "the gateway needs it on, to know when a stream has caught up",
     },
     Refusal {
+        names: &["check.crcs"],
+        when: Unless(is_true, "`true`, which it is anyway"),
+        reason: "records are given byte for byte, or not at all",
+    },
+    Refusal {
         names: &["isolation.level"],
         when: Always,
         reason: "each request says its own `isolation`, and `read_committed` is the default",

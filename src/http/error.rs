@@ -163,6 +163,10 @@ impl From<KafkaError> for ApiError {
             KafkaError::TimedOut { written } => {
                 Self { written: Some(written), ..Self::new(code::DELIVERY_TIMED_OUT, detail) }
             }
+            KafkaError::Unreadable { .. } => Self {
+                cause: Some(detail),
+                ..Self::new(code::KAFKA_UNAVAILABLE, "Kafka holds records that cannot be read; the gateway's log says which")
+            },
             KafkaError::Misconfigured(_) => Self {
                 cause: Some(detail),
                 ..Self::new(

@@ -35,6 +35,15 @@ pub enum Error {
     /// The position lies outside the log.
     #[error("the offset is outside the log")]
     OffsetOutOfRange,
+    /// What a partition holds at an offset cannot be read: its checksum is wrong, it does not decompress, or its format
+    /// is unknown. Another replica may have it whole.
+    #[error("the records at offset {offset} cannot be read: {reason}")]
+    Unreadable {
+        /// Where the unreadable batch begins.
+        offset: i64,
+        /// What librdkafka or the broker said.
+        reason: String,
+    },
     /// Our own queue is full: too much is under way.
     #[error("the produce queue is full")]
     QueueFull,
@@ -103,7 +112,7 @@ impl Error {
             | Error::Unavailable { .. }
             | Error::TimedOut { .. }
             | Error::ProducerLost { .. } => Remedy::Retry,
-            Error::Misconfigured(_) => Remedy::Operator,
+            Error::Misconfigured(_) | Error::Unreadable { .. } => Remedy::Operator,
             _ => Remedy::Caller,
         }
     }

@@ -3,19 +3,19 @@
 //! Every admin call follows one pattern: options and a queue of its own are made, the request is submitted, the
 //! result event is awaited on that queue, its contents are copied into owned values, and all is destroyed by the
 //! guards in reverse. Calls block for at most their time-out plus a second; [`super::catalog`] keeps them off the
-//! async threads.
+//! async threads. Queues of messages are another matter, in `ffi/queue.rs`.
 
 mod create;
 mod describe;
 mod offsets;
+mod queue;
 
 pub use create::create_topic;
 pub use describe::{describe_cluster, describe_topics};
 pub use offsets::list_offsets;
+pub use queue::{Fetched, PartitionQueue, Taken, Trouble, learn_topics};
 
 use super::error::{Error, Written};
-use crate::record::Header;
-use bytes::Bytes;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::types::{RDKafka, RDKafkaErrorCode};
 use rdkafka_sys as sys;
@@ -50,27 +50,6 @@ pub fn written(message: &BorrowedMessage<'_>) -> Written {
         sys::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_NOT_PERSISTED => Written::No,
         _ => Written::Unknown,
     }
-}
-
-/// A message's headers. The binding panics on a header name that is not UTF-8; here such a name is read with
-/// U+FFFD in place of what is not, so that a stranger's record cannot end a reader.
-pub fn headers(message: &BorrowedMessage<'_>) -> Vec<Header> {
-    let mut list = Vec::new();
-    let mut native = ptr::null_mut();
-    // SAFETY: the message outlives this call; librdkafka keeps ownership of the header list, and of the names and
-    // values in it, which are copied before the next call. `all` stops at the first index past the end.
-    unsafe {
-        if sys::rd_kafka_message_headers(message.ptr(), &mut native) != NO_ERROR {
-            return list;
-        }
-        let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
-        while sys::rd_kafka_header_get_all(native, list.len(), &mut name, &mut value, &mut size) == NO_ERROR {
-            let bytes = (!value.is_null())
-                .then(|| Bytes::copy_from_slice(std::slice::from_raw_parts(value.cast::<u8>(), size)));
-            list.push((CStr::from_ptr(name).to_string_lossy().into(), bytes));
-        }
-    }
-    list
 }
 
 const NO_ERROR: sys::rd_kafka_resp_err_t = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;

@@ -1,4 +1,5 @@
-//! A reader of explicit positions: history from there, then the tail, until its handle is dropped.
+//! A reader of explicit positions, of any number of topics: history from there, then the tail, until its handle is
+//! dropped.
 //!
 //! It uses `assign` only, so no group is ever joined, and it decides nothing: a position that is gone, a topic that is
 //! gone, an end that is reached are told as events, and whoever holds the reader judges them. Each partition has a queue
@@ -6,34 +7,38 @@
 //! a bounded channel; when nobody takes from the channel the thread stands still, librdkafka's bounded prefetch
 //! fills, and fetching stops.
 
+mod batch;
+mod bell;
+
+use super::context::event as log_event;
 use super::error::{Error, Remedy, Written};
 use super::ffi;
 use super::settings::Settings;
-use crate::record::{Record, TopicName};
-use bytes::Bytes;
+use crate::record::{Isolation, Record, TopicName};
+use batch::{Batch, Source};
+use bell::Bell;
 use rdkafka::ClientContext;
 use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Batches that may wait between the thread and the holder.
 const BATCHES: usize = 4;
 
-/// What closes a batch: this many events, or this many bytes of records.
-const BATCH_EVENTS: usize = 500;
-const BATCH_BYTES: usize = 128 * 1024;
-
-/// How many events one partition may add before the next has its turn.
-const TURN: usize = 100;
-
-/// How long the thread sleeps at most: librdkafka wants its main queue served now and then.
-const IDLE: Duration = Duration::from_secs(1);
+/// Where to begin in one partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The topic.
+    pub topic: TopicName,
+    /// Its partition.
+    pub partition: i32,
+    /// The offset of the first record wanted.
+    pub next: i64,
+}
 
 /// What a reader saw.
 #[derive(Debug)]
@@ -41,9 +46,24 @@ pub enum Event {
     /// The next record of its partition.
     Record(Record),
     /// The partition was read to its end as it stood after the reader began.
-    End(i32),
-    /// The partition cannot be read on from where it stands.
-    Failed(i32, Error),
+    End {
+        /// The topic.
+        topic: TopicName,
+        /// Its partition.
+        partition: i32,
+        /// Where the partition ended: the last stable offset of a reader of committed records, else the high
+        /// watermark. All below it was considered, markers and aborted records too.
+        next: i64,
+    },
+    /// The partition cannot be read on from where it stands. Nothing more of it follows.
+    Failed {
+        /// The topic.
+        topic: TopicName,
+        /// Its partition.
+        partition: i32,
+        /// Why.
+        error: Error,
+    },
 }
 
 /// A running reader. Dropping it ends its thread and its connections.
@@ -54,22 +74,22 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Starts reading `topic` at `positions` (partition, next offset). `held` is dropped when the reader's last
-    /// connection is closed, which is some time after the reader itself was dropped.
+    /// Starts reading at `positions`, one for each partition; without any, nothing is ever seen. `held` is dropped
+    /// when the reader's last connection is closed, which is some time after the reader itself was dropped.
     ///
     /// # Errors
     /// When no thread can be had. What keeps Kafka from answering is told by events, for every partition.
     pub fn start(
         settings: &Settings,
-        topic: &TopicName,
-        positions: Vec<(i32, i64)>,
+        isolation: Isolation,
+        positions: Vec<Position>,
         held: impl Send + 'static,
     ) -> std::io::Result<Self> {
         let (sender, events) = mpsc::channel(BATCHES);
         let bell = Arc::new(Bell::new(positions.len()));
-        let task = Task { settings: settings.clone(), topic: topic.clone(), positions, bell: bell.clone() };
+        let task = Task { settings: settings.clone(), isolation, positions, bell: bell.clone() };
         std::thread::Builder::new().name("kafka-reader".into()).spawn(move || {
-            task.run(sender);
+            task.run(&sender);
             drop(held);
         })?;
         Ok(Self { events, bell })
@@ -95,64 +115,12 @@ impl Drop for Reader {
     }
 }
 
-/// Wakes the thread: librdkafka rings for a queue that has something, the holder rings to stop.
-#[derive(Debug)]
-struct Bell {
-    rung: Mutex<Rung>,
-    changed: Condvar,
-}
-
-#[derive(Debug)]
-struct Rung {
-    /// By index into the positions: whether the partition's queue may have something.
-    ready: Vec<bool>,
-    stopped: bool,
-}
-
-impl Bell {
-    /// All partitions count as ready at first: their queues may have filled before they could ring.
-    fn new(partitions: usize) -> Self {
-        Self {
-            rung: Mutex::new(Rung { ready: vec![true; partitions], stopped: false }),
-            changed: Condvar::new(),
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Rung> {
-        self.rung.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn ring(&self, index: usize) {
-        self.lock().ready[index] = true;
-        self.changed.notify_one();
-    }
-
-    fn stop(&self) {
-        self.lock().stopped = true;
-        self.changed.notify_one();
-    }
-
-    /// Waits until something rings; `None` when it is time to stop.
-    fn wait(&self, rung: &mut Vec<bool>) -> Option<()> {
-        let guard = self.lock();
-        let quiet = |state: &mut Rung| !state.stopped && !state.ready.contains(&true);
-        let (mut guard, _) =
-            self.changed.wait_timeout_while(guard, IDLE, quiet).unwrap_or_else(PoisonError::into_inner);
-        if guard.stopped {
-            return None;
-        }
-        rung.clone_from(&guard.ready);
-        guard.ready.fill(false);
-        Some(())
-    }
-}
-
 /// Keeps quiet about what is told as an event, and about trouble that librdkafka mends by itself.
 struct Context;
 
 impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "reader");
+        log_event(&error, reason);
     }
 }
 
@@ -160,69 +128,92 @@ impl ConsumerContext for Context {}
 
 struct Task {
     settings: Settings,
-    topic: TopicName,
-    positions: Vec<(i32, i64)>,
+    isolation: Isolation,
+    positions: Vec<Position>,
     bell: Arc<Bell>,
 }
 
-type Queues = Vec<PartitionQueue<Context>>;
+/// What reads: the consumer goes last, after the queues taken out of it.
+struct Reading {
+    sources: Vec<Source<Context>>,
+    consumer: Arc<BaseConsumer<Context>>,
+}
 
 impl Task {
     /// Ends with the consumer closed.
-    fn run(self, events: mpsc::Sender<Vec<Event>>) {
-        match self.assign() {
-            Ok((consumer, queues)) => self.drain(&consumer, &queues, &events),
+    fn run(self, events: &mpsc::Sender<Vec<Event>>) {
+        if self.positions.is_empty() {
+            // There is nothing a client could be connected for.
+            let mut ready = Vec::new();
+            while self.bell.wait(&mut ready).is_some() {}
+            return;
+        }
+        match self.assign(events) {
+            Ok(reading) => self.drain(reading, events),
             Err(error) => {
-                let failed = self.positions.iter().map(|(p, _)| Event::Failed(*p, error.clone())).collect();
                 // The holder may be gone already; then nobody wants to know.
-                let _ = events.blocking_send(failed);
+                let _ = events.blocking_send(batch::failures(&self.positions, |_| Some(error.clone())));
             }
         }
     }
 
-    fn assign(&self) -> Result<(Arc<BaseConsumer<Context>>, Queues), Error> {
-        let recipe = self.settings.reader(self.positions.len());
+    fn assign(&self, events: &mpsc::Sender<Vec<Event>>) -> Result<Reading, Error> {
+        let recipe = self.settings.reader(self.positions.len(), self.isolation);
         let consumer = BaseConsumer::from_config_and_context(&recipe, Context).map_err(Error::from_client)?;
         let consumer = Arc::new(consumer);
-        // With the leaders known beforehand the first fetch leaves at once instead of half a second later.
-        consumer
-            .fetch_metadata(Some(self.topic.as_str()), self.settings.request_timeout())
-            .map_err(Error::from_client)?;
         // Before anything is fetched: whose an error in the main queue is, nobody could say.
-        let mut queues = Vec::with_capacity(self.positions.len());
-        for (index, (partition, _)) in self.positions.iter().enumerate() {
-            let mut queue =
-                consumer.split_partition_queue(self.topic.as_str(), *partition).ok_or_else(|| {
-                    Error::Unavailable { reason: "no partition queue".into(), written: Written::No }
-                })?;
-            let bell = self.bell.clone();
-            queue.set_nonempty_callback(move || bell.ring(index));
-            queues.push(queue);
+        let mut sources = self.split(&consumer)?;
+        // With the leaders known beforehand the first fetch leaves at once instead of half a second later. One request
+        // asks for all topics: those that have queues are those the client knows of.
+        let missing = ffi::learn_topics(&consumer, self.settings.request_timeout())?;
+        let missing = missing.into_iter().filter_map(|(name, code)| {
+            let topic = TopicName::parse(&name).ok()?;
+            let error = Error::from_code(code, Some(&topic), Written::No);
+            // librdkafka would wait half a minute for a topic that it has never seen before it says so.
+            (error.remedy() != Remedy::Retry).then_some((topic, error))
+        });
+        let missing: Vec<_> = missing.collect();
+        let of = |topic: &TopicName| missing.iter().find(|(name, _)| name == topic);
+        let told = batch::failures(&self.positions, |at| of(&at.topic).map(|(_, error)| error.clone()));
+        if !told.is_empty() {
+            for source in &mut sources {
+                source.failed = of(&source.topic).is_some();
+            }
+            // A holder that has gone is noticed at the next batch, or by the bell.
+            let _ = events.blocking_send(told);
         }
         let mut list = TopicPartitionList::with_capacity(self.positions.len());
-        for (partition, offset) in &self.positions {
-            list.add_partition_offset(self.topic.as_str(), *partition, Offset::Offset(*offset))
+        for at in self.positions.iter().filter(|at| of(&at.topic).is_none()) {
+            list.add_partition_offset(at.topic.as_str(), at.partition, Offset::Offset(at.next))
                 .map_err(Error::from_client)?;
         }
         consumer.assign(&list).map_err(Error::from_client)?;
-        Ok((consumer, queues))
+        Ok(Reading { sources, consumer })
     }
 
-    fn drain(&self, consumer: &BaseConsumer<Context>, queues: &Queues, events: &mpsc::Sender<Vec<Event>>) {
+    fn split(&self, consumer: &Arc<BaseConsumer<Context>>) -> Result<Vec<Source<Context>>, Error> {
+        let split = |(index, at): (usize, &Position)| {
+            let bell = self.bell.clone();
+            let (topic, partition) = (at.topic.clone(), at.partition);
+            let queue =
+                ffi::PartitionQueue::split(consumer, &topic, partition, move || bell.ring(index))?;
+            Ok(Source { topic, partition, queue, failed: false })
+        };
+        self.positions.iter().enumerate().map(split).collect()
+    }
+
+    fn drain(&self, mut reading: Reading, events: &mpsc::Sender<Vec<Event>>) {
         let (mut ready, mut first) = (Vec::new(), 0);
-        loop {
-            if self.bell.wait(&mut ready).is_none() {
-                return;
-            }
+        let sources = &mut reading.sources;
+        while self.bell.wait(&mut ready).is_some() {
+            // Nothing of a partition comes here, and errors that concern the whole client are logged by the context and mended
+            // by librdkafka; it wants its queue served all the same.
+            while reading.consumer.poll(Duration::ZERO).is_some() {}
             let mut batch = Batch::default();
-            // Nothing of a partition comes here; librdkafka wants it served all the same.
-            while let Some(polled) = consumer.poll(Duration::ZERO) {
-                batch.push(&self.topic, None, polled);
-            }
             // A batch may be full before every partition had its turn: the next begins with another one.
-            first = (first + 1) % queues.len().max(1);
-            for index in (first..queues.len()).chain(0..first).filter(|index| ready[*index]) {
-                if !batch.take(&self.topic, self.positions[index].0, &queues[index]) {
+            first = (first + 1) % sources.len().max(1);
+            for index in (first..sources.len()).chain(0..first).filter(|index| ready[*index]) {
+                if !batch.take(&mut sources[index]) {
                     self.bell.ring(index);
                 }
             }
@@ -230,70 +221,5 @@ impl Task {
                 return;
             }
         }
-    }
-}
-
-#[derive(Default)]
-struct Batch {
-    events: Vec<Event>,
-    bytes: usize,
-}
-
-impl Batch {
-    /// Takes a partition's turn; `false` when its queue may hold more.
-    fn take(&mut self, topic: &TopicName, partition: i32, queue: &PartitionQueue<Context>) -> bool {
-        for _ in 0..TURN {
-            if self.events.len() >= BATCH_EVENTS || self.bytes >= BATCH_BYTES {
-                return false;
-            }
-            match queue.poll(Duration::ZERO) {
-                Some(polled) => self.push(topic, Some(partition), polled),
-                None => return true,
-            }
-        }
-        false
-    }
-
-    /// `partition` is `None` for the main queue, whose errors concern the whole client: librdkafka mends those itself.
-    fn push(
-        &mut self,
-        topic: &TopicName,
-        partition: Option<i32>,
-        polled: Result<BorrowedMessage<'_>, KafkaError>,
-    ) {
-        match (polled, partition) {
-            (Ok(message), _) => {
-                let record = record(topic, &message);
-                self.bytes +=
-                    record.key.as_ref().map_or(0, Bytes::len) + record.value.as_ref().map_or(0, Bytes::len);
-                self.events.push(Event::Record(record));
-            }
-            (Err(KafkaError::PartitionEOF(partition)), _) => self.events.push(Event::End(partition)),
-            // The context has logged it.
-            (Err(_), None) => {}
-            (Err(error), Some(partition)) => {
-                let error = match error.rdkafka_error_code() {
-                    Some(code) => Error::from_code(code, Some(topic), Written::No),
-                    None => Error::from_client(error),
-                };
-                if error.remedy() == Remedy::Retry {
-                    tracing::debug!(%topic, partition, %error, "reader");
-                } else {
-                    self.events.push(Event::Failed(partition, error));
-                }
-            }
-        }
-    }
-}
-
-fn record(topic: &TopicName, message: &BorrowedMessage<'_>) -> Record {
-    Record {
-        topic: topic.clone(),
-        partition: message.partition(),
-        offset: message.offset(),
-        timestamp: message.timestamp().to_millis(),
-        key: message.key().map(Bytes::copy_from_slice),
-        value: message.payload().map(Bytes::copy_from_slice),
-        headers: ffi::headers(message),
     }
 }

@@ -4,7 +4,7 @@
 
 use super::error::Error;
 use crate::config;
-use crate::record::Acks;
+use crate::record::{Acks, Isolation};
 use rdkafka::ClientConfig;
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ impl Settings {
     /// # Errors
     /// [`Error::Misconfigured`] with the property and librdkafka's reason.
     pub fn check(&self) -> Result<(), Error> {
-        for recipe in [self.producer(Acks::All), self.admin(), self.reader(1)] {
+        for recipe in [self.producer(Acks::All), self.admin(), self.reader(1, Isolation::Committed)] {
             recipe.create_native_config().map_err(Error::from_client)?;
         }
         Ok(())
@@ -75,13 +75,15 @@ impl Settings {
     ///
     /// Each partition has a queue of its own, and librdkafka holds every queue to the limit by itself, so each gets
     /// its share of what the reader may hold.
-    pub(super) fn reader(&self, partitions: usize) -> ClientConfig {
+    pub(super) fn reader(&self, partitions: usize, isolation: Isolation) -> ClientConfig {
         let mut recipe = self.common(&self.kafka.consumer);
         // librdkafka refuses `assign` without a group; none is ever joined and nothing is committed to it.
         recipe.set("group.id", "sluicegate-reader");
         recipe.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
         recipe.set("auto.offset.reset", "error").set("enable.partition.eof", "true");
-        recipe.set("isolation.level", "read_committed");
+        recipe.set("isolation.level", isolation.as_str());
+        // Without it a batch damaged on its way is given as it came, or taken for the cut-off end of an answer.
+        recipe.set("check.crcs", "true");
         let share = self.streams.reader_queue_bytes / partitions.max(1);
         recipe.set("queued.max.messages.kbytes", share.div_ceil(1024).max(1).to_string());
         // One answer goes into the queue whole, however full it is.

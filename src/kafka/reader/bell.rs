@@ -1,0 +1,58 @@
+//! What wakes a reader's thread: librdkafka rings for a queue that has something, the holder rings to stop.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long the thread sleeps at most: librdkafka wants its main queue served now and then.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// A bell with a pull for each queue.
+#[derive(Debug)]
+pub struct Bell {
+    rung: Mutex<Rung>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct Rung {
+    /// By index: whether the queue may have something.
+    ready: Vec<bool>,
+    stopped: bool,
+}
+
+impl Bell {
+    /// A bell for as many queues. All count as ready at first: they may have filled before they could ring.
+    pub fn new(queues: usize) -> Self {
+        Self { rung: Mutex::new(Rung { ready: vec![true; queues], stopped: false }), changed: Condvar::new() }
+    }
+
+    /// Says that a queue may have something.
+    pub fn ring(&self, index: usize) {
+        self.lock().ready[index] = true;
+        self.changed.notify_one();
+    }
+
+    /// Says that it is time to stop.
+    pub fn stop(&self) {
+        self.lock().stopped = true;
+        self.changed.notify_one();
+    }
+
+    /// Waits until something rings, or a while, and tells which queues rang since the last time; `None` when it is
+    /// time to stop.
+    pub fn wait(&self, rung: &mut Vec<bool>) -> Option<()> {
+        let quiet = |state: &mut Rung| !state.stopped && !state.ready.contains(&true);
+        let waited = self.changed.wait_timeout_while(self.lock(), IDLE, quiet);
+        let (mut guard, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if guard.stopped {
+            return None;
+        }
+        rung.clone_from(&guard.ready);
+        guard.ready.fill(false);
+        Some(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Rung> {
+        self.rung.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
