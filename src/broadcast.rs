@@ -138,7 +138,7 @@ impl Shared {
         cursor: Option<&Cursor>,
     ) -> Result<Opening, Error> {
         let (topic, cluster) = tokio::try_join!(self.catalog.refresh(name), self.catalog.cluster())?;
-        let watermarks = self.catalog.watermarks(&topic).await?;
+        let watermarks = self.catalog.watermarks(std::slice::from_ref(&topic)).await?.remove(0);
         let mark = TopicMark::new(&cluster.id, name, topic.id);
         let opening =
             Opening::resolve(from, cursor, mark, &watermarks).map_err(|opening::NoSuchPartition| {

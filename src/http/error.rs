@@ -165,7 +165,10 @@ impl From<KafkaError> for ApiError {
             }
             KafkaError::Unreadable { .. } => Self {
                 cause: Some(detail),
-                ..Self::new(code::KAFKA_UNAVAILABLE, "Kafka holds records that cannot be read; the gateway's log says which")
+                ..Self::new(
+                    code::KAFKA_UNAVAILABLE,
+                    "Kafka holds records that cannot be read; the gateway's log says which",
+                )
             },
             KafkaError::Misconfigured(_) => Self {
                 cause: Some(detail),

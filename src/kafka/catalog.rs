@@ -2,122 +2,34 @@
 //!
 //! Existence is asked by a client that never creates topics by asking. Answers are kept for
 //! `kafka.metadata_max_age`; an unknown name is asked for at most once a second, whoever asks, so that a client with
-//! a wrong name costs the cluster nothing. A stale answer is better than none while no broker can be reached.
+//! a wrong name costs the cluster nothing. A stale answer is better than none while no broker can be reached, but for
+//! those who ask for the truth.
+
+mod description;
+mod memory;
+mod offsets;
 
 use super::admin::Client;
 use super::error::{Error, Remedy, Written};
 use super::ffi;
 use super::settings::Settings;
 use crate::record::TopicName;
-use rdkafka::metadata::MetadataTopic;
-use std::collections::HashMap;
+pub use description::{ClusterDescription, Listed, Node, PartitionDescription, Topic};
+use memory::{Bound, Memory};
+pub use offsets::{OffsetSpec, Watermarks};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
-/// How long a failure is answered from memory.
-const FAILURE_AGE: Duration = Duration::from_secs(1);
-
 /// How often a topic just made is looked for.
 const PROPAGATION_STEP: Duration = Duration::from_millis(20);
-
-/// How often a leader that does not know its partition is asked again.
-const LEADER_STEP: Duration = Duration::from_millis(50);
 
 /// Names remembered before old ones are forgotten: callers choose names, so the memory for them is bounded.
 const MAX_NAMES: usize = 10_000;
 
 /// Calls to the cluster under way at once; each holds a thread.
 const MAX_CALLS: usize = 16;
-
-/// A broker.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Node {
-    /// Its id.
-    pub id: i32,
-    /// Host name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// Rack, where one is set.
-    pub rack: Option<String>,
-}
-
-/// The cluster as DescribeCluster tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClusterDescription {
-    /// The cluster's id.
-    pub id: String,
-    /// The controller's broker id, where it is known.
-    pub controller: Option<i32>,
-    /// The brokers, by id.
-    pub nodes: Vec<Node>,
-}
-
-/// A partition as DescribeTopics tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PartitionDescription {
-    /// Its number.
-    pub partition: i32,
-    /// The leader's broker id; `None` while it has no leader.
-    pub leader: Option<i32>,
-    /// Broker ids of all replicas.
-    pub replicas: Vec<i32>,
-    /// Broker ids of the in-sync replicas.
-    pub in_sync: Vec<i32>,
-}
-
-/// A topic as DescribeTopics tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Topic {
-    /// Its name.
-    pub name: TopicName,
-    /// The topic id (KIP-516); `None` where the cluster has no ids.
-    pub id: Option<[u8; 16]>,
-    /// Its partitions, by number.
-    pub partitions: Vec<PartitionDescription>,
-}
-
-/// Which offset ListOffsets looks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OffsetSpec {
-    /// Where the log begins.
-    Earliest,
-    /// The last stable offset: where a `read_committed` reader ends.
-    LastStable,
-    /// The high watermark.
-    HighWatermark,
-}
-
-/// Where the logs of a topic's partitions begin and end, by partition number.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Watermarks {
-    /// The first offset still held.
-    pub earliest: Vec<i64>,
-    /// One past the last record that no open transaction holds back (`read_committed`'s end).
-    pub last_stable: Vec<i64>,
-    /// One past the last record written.
-    pub high: Vec<i64>,
-}
-
-/// A topic in a list of all.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// Its name.
-    pub name: TopicName,
-    /// How many partitions it has.
-    pub partitions: usize,
-    /// How many replicas its first partition has.
-    pub replication_factor: usize,
-}
-
-impl Listed {
-    fn from_metadata(topic: &MetadataTopic) -> Option<Self> {
-        let replicas = topic.partitions().first().map_or(0, |partition| partition.replicas().len());
-        let name = TopicName::parse(topic.name()).ok()?;
-        Some(Self { name, partitions: topic.partitions().len(), replication_factor: replicas })
-    }
-}
 
 /// What is known of the cluster.
 #[derive(Clone)]
@@ -130,23 +42,15 @@ struct Shared {
     request_timeout: Duration,
     max_age: Duration,
     calls: Semaphore,
-    topics: Mutex<HashMap<TopicName, Arc<Slot>>>,
+    topics: Mutex<HashMap<TopicName, Slot>>,
+    names: Memory<Arc<Vec<TopicName>>>,
 }
 
-/// What is known of one name. `turn` lets one caller ask while the others wait for the answer.
-#[derive(Default)]
-struct Slot {
-    turn: tokio::sync::Mutex<()>,
-    known: Mutex<Option<Known>>,
-}
+/// What is known of one name.
+type Slot = Arc<Memory<Arc<Topic>>>;
 
-#[derive(Clone)]
-struct Known {
-    asked: Instant,
-    /// Until when it is given without asking again.
-    until: Instant,
-    answer: Result<Arc<Topic>, Error>,
-}
+/// What is known of some names.
+type Answers = BTreeMap<TopicName, Result<Arc<Topic>, Error>>;
 
 impl Catalog {
     /// A catalog that asks through `client`.
@@ -157,6 +61,7 @@ impl Catalog {
             max_age: settings.metadata_max_age(),
             calls: Semaphore::new(MAX_CALLS),
             topics: Mutex::default(),
+            names: Memory::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -166,36 +71,63 @@ impl Catalog {
     /// # Errors
     /// [`Error::TopicNotFound`] at once when there is none; else what kept Kafka from answering.
     pub async fn topic(&self, name: &TopicName) -> Result<Arc<Topic>, Error> {
-        let slot = self.slot(name);
-        if let Some(answer) = slot.fresh() {
-            return answer;
-        }
-        let _turn = slot.turn.lock().await;
-        if let Some(answer) = slot.fresh() {
-            return answer;
-        }
-        let stale = slot.lock().clone().and_then(|known| known.answer.ok());
-        match (self.ask(name, &slot).await, stale) {
+        let (slot, max_age) = (self.slot(name), self.shared.max_age);
+        let answer = match slot.answer(Bound::now(max_age)) {
+            Some(answer) => answer,
+            None => self.describe_one(name, max_age).await,
+        };
+        match (answer, slot.stale()) {
             (Err(error), Some(stale)) if error.remedy() == Remedy::Retry => Ok(stale),
             (answer, _) => answer,
         }
     }
 
-    /// The topic of that name as the cluster knows it now. Callers that ask at once share one question, and a failure
-    /// is asked for again only after a second.
+    /// The topics of these names, in the order of `names`, each as the cluster knew it at most `max_age` ago; zero means
+    /// as it is now. All that memory does not tell is asked for at once, callers that ask at the same time share one
+    /// question, and a failure is asked for again only after a second.
     ///
     /// # Errors
-    /// As for [`Catalog::topic`].
-    pub async fn refresh(&self, name: &TopicName) -> Result<Arc<Topic>, Error> {
-        let slot = self.slot(name);
-        let called = Instant::now();
-        let _turn = slot.turn.lock().await;
-        let known = slot.lock().clone();
-        match known {
-            Some(Known { asked, answer: Ok(topic), .. }) if asked >= called => Ok(topic),
-            Some(Known { until, answer: Err(error), .. }) if Instant::now() < until => Err(error),
-            _ => self.ask(name, &slot).await,
+    /// Each name has its own: as for [`Catalog::topic`], but what is older than `max_age` is never given instead.
+    pub async fn describe(&self, names: &[TopicName], max_age: Duration) -> Vec<Result<Arc<Topic>, Error>> {
+        let bound = Bound::now(max_age);
+        let slots: BTreeMap<_, _> = names.iter().map(|name| (name, self.slot(name))).collect();
+        let (mut answers, mut sought, mut turns) = (Answers::new(), Vec::new(), Vec::new());
+        for (name, slot) in &slots {
+            let mut answer = slot.answer(bound);
+            if answer.is_none() {
+                // In the order of names, so that nobody waits in a circle.
+                let turn = slot.turn.lock().await;
+                answer = slot.answer(bound);
+                if answer.is_none() {
+                    turns.push(turn);
+                    sought.push((*name).clone());
+                }
+            }
+            answers.extend(answer.map(|answer| ((*name).clone(), answer)));
         }
+        if !sought.is_empty() {
+            let asked = Instant::now();
+            let told = self.ask(sought).await;
+            for (name, answer) in &told {
+                slots[name].remember(asked, answer);
+            }
+            answers.extend(told);
+        }
+        drop(turns);
+        names.iter().map(|name| answers[name].clone()).collect()
+    }
+
+    /// The topic of that name as the cluster knows it now.
+    ///
+    /// # Errors
+    /// As for [`Catalog::describe`].
+    pub async fn refresh(&self, name: &TopicName) -> Result<Arc<Topic>, Error> {
+        self.describe_one(name, Duration::ZERO).await
+    }
+
+    async fn describe_one(&self, name: &TopicName, max_age: Duration) -> Result<Arc<Topic>, Error> {
+        let described = self.describe(std::slice::from_ref(name), max_age).await;
+        described.into_iter().next().expect("one answer for one name")
     }
 
     /// Drops what is remembered of a topic, so that the next question goes to the cluster.
@@ -234,17 +166,25 @@ impl Catalog {
         Ok(topics)
     }
 
-    /// Where the topic's logs begin and end now.
+    /// The names of all topics, Kafka's own among them, sorted, as they were at most `max_age` ago; zero means now.
+    /// Callers that ask at the same time share one question, and a failure is asked for again only after a second.
     ///
     /// # Errors
-    /// What kept a partition's leader from answering.
-    pub async fn watermarks(&self, topic: &Topic) -> Result<Watermarks, Error> {
-        let (earliest, last_stable, high) = tokio::try_join!(
-            self.offsets(topic, OffsetSpec::Earliest),
-            self.offsets(topic, OffsetSpec::LastStable),
-            self.offsets(topic, OffsetSpec::HighWatermark),
-        )?;
-        Ok(Watermarks { earliest, last_stable, high })
+    /// What kept Kafka from answering.
+    pub async fn names(&self, max_age: Duration) -> Result<Arc<Vec<TopicName>>, Error> {
+        let (memory, bound) = (&self.shared.names, Bound::now(max_age));
+        if let Some(answer) = memory.answer(bound) {
+            return answer;
+        }
+        let _turn = memory.turn.lock().await;
+        if let Some(answer) = memory.answer(bound) {
+            return answer;
+        }
+        let asked = Instant::now();
+        let listed = self.list().await;
+        let answer = listed.map(|topics| Arc::new(topics.into_iter().map(|topic| topic.name).collect()));
+        memory.remember(asked, &answer);
+        answer
     }
 
     /// The cluster's id, controller and brokers.
@@ -256,47 +196,19 @@ impl Catalog {
         self.call(move |client| ffi::describe_cluster(client, timeout)).await
     }
 
-    /// A topic just made is described before its leaders know of it, and a leader may have moved just now: both are
-    /// over in a moment, and are asked again as long as a request may take.
-    async fn offsets(&self, topic: &Topic, spec: OffsetSpec) -> Result<Vec<i64>, Error> {
-        let (partitions, timeout) = (topic.partitions.len(), self.shared.request_timeout);
-        let deadline = Instant::now() + timeout;
-        loop {
-            let name = topic.name.clone();
-            let listed =
-                self.call(move |client| ffi::list_offsets(client, &name, partitions, spec, timeout)).await;
-            match listed {
-                Err(_) if Instant::now() >= deadline => return listed,
-                Err(Error::Unavailable { .. }) => {}
-                // Deleted since it was described, or not known to its leader yet.
-                Err(Error::TopicNotFound(_)) => drop(self.refresh(&topic.name).await?),
-                _ => return listed,
-            }
-            tokio::time::sleep(LEADER_STEP).await;
-        }
-    }
-
-    async fn ask(&self, name: &TopicName, slot: &Slot) -> Result<Arc<Topic>, Error> {
-        let asked = Instant::now();
-        let (timeout, sought) = (self.shared.request_timeout, [name.clone()]);
+    /// Describes these topics, with an answer for each.
+    async fn ask(&self, names: Vec<TopicName>) -> Answers {
+        let (timeout, sought) = (self.shared.request_timeout, names.clone());
         let described = self.call(move |client| ffi::describe_topics(client, &sought, timeout)).await;
-        let answer = described
-            .and_then(|mut topics| match topics.pop() {
-                Some((_, topic)) => topic,
-                None => Err(Error::TopicNotFound(name.clone())),
-            })
-            .map(Arc::new);
-        let age = if answer.is_ok() { self.shared.max_age } else { FAILURE_AGE };
-        let until = Instant::now() + age;
-        let mut known = slot.lock();
-        match (&mut *known, &answer) {
-            // What was known outlives an outage, and is asked for again soon.
-            (Some(known @ Known { answer: Ok(_), .. }), Err(error)) if error.remedy() == Remedy::Retry => {
-                known.until = until;
-            }
-            _ => *known = Some(Known { asked, until, answer: answer.clone() }),
-        }
-        answer
+        let mut told = match described {
+            Ok(told) => told,
+            Err(error) => return names.into_iter().map(|name| (name, Err(error.clone()))).collect(),
+        };
+        let answer = |name: TopicName| {
+            let answer = told.remove(&name).unwrap_or_else(|| Err(Error::TopicNotFound(name.clone())));
+            (name, answer.map(Arc::new))
+        };
+        names.into_iter().map(answer).collect()
     }
 
     /// Runs a blocking call of the client library off the async threads.
@@ -312,26 +224,16 @@ impl Catalog {
         })
     }
 
-    fn slot(&self, name: &TopicName) -> Arc<Slot> {
+    fn slot(&self, name: &TopicName) -> Slot {
         let mut topics = self.topics();
         if topics.len() >= MAX_NAMES && !topics.contains_key(name) {
-            topics.retain(|_, slot| Arc::strong_count(slot) > 1 || matches!(slot.fresh(), Some(Ok(_))));
+            let bound = Bound::now(self.shared.max_age);
+            topics.retain(|_, slot| Arc::strong_count(slot) > 1 || matches!(slot.answer(bound), Some(Ok(_))));
         }
         topics.entry(name.clone()).or_default().clone()
     }
 
-    fn topics(&self) -> std::sync::MutexGuard<'_, HashMap<TopicName, Arc<Slot>>> {
+    fn topics(&self) -> std::sync::MutexGuard<'_, HashMap<TopicName, Slot>> {
         self.shared.topics.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Slot {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Known>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The remembered answer, if it is young enough to be given.
-    fn fresh(&self) -> Option<Result<Arc<Topic>, Error>> {
-        self.lock().as_ref().filter(|known| Instant::now() < known.until).map(|known| known.answer.clone())
     }
 }

@@ -195,8 +195,7 @@ impl Task {
         let split = |(index, at): (usize, &Position)| {
             let bell = self.bell.clone();
             let (topic, partition) = (at.topic.clone(), at.partition);
-            let queue =
-                ffi::PartitionQueue::split(consumer, &topic, partition, move || bell.ring(index))?;
+            let queue = ffi::PartitionQueue::split(consumer, &topic, partition, move || bell.ring(index))?;
             Ok(Source { topic, partition, queue, failed: false })
         };
         self.positions.iter().enumerate().map(split).collect()

@@ -55,7 +55,8 @@ pub async fn describe(
     query.finish()?;
     authorise(&access, &caller, Action::DescribeTopic(&name))?;
     let topic = catalog.refresh(&name).await?;
-    let (watermarks, configs) = tokio::try_join!(catalog.watermarks(&topic), admin.configs(&name))?;
+    let topics = std::slice::from_ref(&topic);
+    let (watermarks, configs) = tokio::try_join!(catalog.watermarks(topics), admin.configs(&name))?;
     let configs: Map<String, Value> = configs
         .into_iter()
         .filter(|config| all || !config.is_default)
@@ -65,7 +66,7 @@ pub async fn describe(
         "name": name.as_str(),
         "id": topic.id.map(|id| uuid::Uuid::from_bytes(id).to_string()),
         "internal": name.is_internal(),
-        "partitions": partitions(&topic, &watermarks),
+        "partitions": partitions(&topic, &watermarks[0]),
         "configs": configs,
     })))
 }

@@ -6,6 +6,7 @@ use super::{Error, NO_ERROR, Written, array, c_string, call, text};
 use crate::record::TopicName;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka_sys as sys;
+use std::collections::HashMap;
 use std::ffi::{CString, c_char};
 use std::time::Duration;
 
@@ -36,18 +37,14 @@ pub fn describe_cluster(client: &Client, timeout: Duration) -> Result<ClusterDes
     }
 }
 
-/// One topic's part of an answer to [`describe_topics`].
-pub type Described = (TopicName, Result<Topic, Error>);
+/// Topics by name, each with a result of its own.
+pub type Described = HashMap<TopicName, Result<Topic, Error>>;
 
-/// Describes topics; each has a result of its own, in no particular order. Never creates a topic.
+/// Describes topics in one request. Never creates a topic.
 ///
 /// # Errors
 /// When no broker answers in time. What is wrong with one topic is that topic's result.
-pub fn describe_topics(
-    client: &Client,
-    names: &[TopicName],
-    timeout: Duration,
-) -> Result<Vec<Described>, Error> {
+pub fn describe_topics(client: &Client, names: &[TopicName], timeout: Duration) -> Result<Described, Error> {
     use sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS as OP;
     let client = client.inner().native_ptr();
     let owned: Vec<CString> = names.iter().map(|name| c_string(name.as_str())).collect();
@@ -67,8 +64,9 @@ pub fn describe_topics(
             .iter()
             .filter_map(|topic| {
                 let name = text(sys::rd_kafka_TopicDescription_name(*topic))?;
-                let name = names.iter().find(|known| known.as_str() == name)?;
-                Some((name.clone(), copy_topic(name, *topic)))
+                let name = TopicName::parse(&name).ok()?;
+                let described = copy_topic(&name, *topic);
+                Some((name, described))
             })
             .collect())
     }

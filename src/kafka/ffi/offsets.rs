@@ -1,68 +1,110 @@
-//! ListOffsets: where logs begin and end.
+//! ListOffsets: where logs begin and end, and which offset a time stands for.
 
 use super::super::admin::Client;
 use super::super::catalog::OffsetSpec;
-use super::{Error, NO_ERROR, Written, array, c_string, call};
+use super::{Error, NO_ERROR, Written, array, c_string, call, text};
 use crate::record::TopicName;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka_sys as sys;
-use std::ffi::c_int;
+use std::collections::BTreeMap;
+use std::ffi::CString;
 use std::time::Duration;
 
-/// Looks up one offset for each of a topic's partitions `0..partitions`, by partition number.
+/// A topic's offsets by partition number, or the first error one of its partitions reports.
+pub type Listed = BTreeMap<TopicName, Result<Vec<i64>, Error>>;
+
+/// Owns a list of partitions.
+struct Partitions(*mut sys::rd_kafka_topic_partition_list_t);
+
+impl Drop for Partitions {
+    fn drop(&mut self) {
+        // SAFETY: made by `partitions`, destroyed once.
+        unsafe { sys::rd_kafka_topic_partition_list_destroy(self.0) }
+    }
+}
+
+/// Looks up one offset for each partition `0..n` of each topic, `n` being what `topics` says. A topic without partitions
+/// is answered without being asked for.
 ///
 /// # Errors
-/// When a partition's leader does not answer in time, or the first error a partition reports.
+/// When the leaders are not known or do not answer in time. What is wrong with one topic is that topic's result.
 pub fn list_offsets(
     client: &Client,
-    topic: &TopicName,
-    partitions: usize,
+    topics: &BTreeMap<TopicName, usize>,
     spec: OffsetSpec,
     timeout: Duration,
-) -> Result<Vec<i64>, Error> {
-    use sys::rd_kafka_IsolationLevel_t as Isolation;
-    use sys::rd_kafka_OffsetSpec_t as Spec;
+) -> Result<Listed, Error> {
     use sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTOFFSETS as OP;
-    let (sought, isolation) = match spec {
-        OffsetSpec::Earliest => {
-            (Spec::RD_KAFKA_OFFSET_SPEC_EARLIEST, Isolation::RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED)
-        }
-        OffsetSpec::LastStable => {
-            (Spec::RD_KAFKA_OFFSET_SPEC_LATEST, Isolation::RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED)
-        }
-        OffsetSpec::HighWatermark => {
-            (Spec::RD_KAFKA_OFFSET_SPEC_LATEST, Isolation::RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED)
-        }
-    };
+    let mut listed: Listed = topics.iter().map(|(name, n)| (name.clone(), Ok(vec![0; *n]))).collect();
+    if topics.values().all(|partitions| *partitions == 0) {
+        return Ok(listed);
+    }
     let client = client.inner().native_ptr();
-    let name = c_string(topic.as_str());
-    // SAFETY: as for `describe_cluster`; the list is ours, is filled within the bounds librdkafka grows, is copied
-    // by the submission and destroyed after it.
+    let (sought, isolation) = native(spec);
+    let list = partitions(topics, sought);
+    // SAFETY: as for `describe_cluster`; the list is ours until the end of this function, and the submission copies it.
     unsafe {
         let event = call(client, OP, timeout, |options, queue| {
             // Null, for no error, may be destroyed: the option exists for this request.
             sys::rd_kafka_error_destroy(sys::rd_kafka_AdminOptions_set_isolation_level(options, isolation));
-            let list = sys::rd_kafka_topic_partition_list_new(partitions as c_int);
-            for partition in 0..partitions {
-                let element = sys::rd_kafka_topic_partition_list_add(list, name.as_ptr(), partition as i32);
-                (*element).offset = sought as i64;
-            }
-            sys::rd_kafka_ListOffsets(client, list, options, queue);
-            sys::rd_kafka_topic_partition_list_destroy(list);
+            sys::rd_kafka_ListOffsets(client, list.0, options, queue);
         })?;
         let result = sys::rd_kafka_event_ListOffsets_result(event.0);
         let mut count = 0;
         let infos = sys::rd_kafka_ListOffsets_result_infos(result, &mut count);
-        let mut offsets = vec![0; partitions];
         for info in array(infos, count) {
             let found = &*sys::rd_kafka_ListOffsetsResultInfo_topic_partition(*info);
-            if found.err != NO_ERROR {
-                return Err(Error::from_code(RDKafkaErrorCode::from(found.err), Some(topic), Written::No));
-            }
-            if let Some(offset) = usize::try_from(found.partition).ok().and_then(|p| offsets.get_mut(p)) {
-                *offset = found.offset;
+            let name = text(found.topic).and_then(|name| TopicName::parse(&name).ok());
+            let Some((name, slot)) = name.and_then(|name| listed.get_mut(&name).map(|slot| (name, slot)))
+            else {
+                continue;
+            };
+            match (found.err, &mut *slot) {
+                (_, Err(_)) => {}
+                (NO_ERROR, Ok(offsets)) => {
+                    if let Some(offset) =
+                        usize::try_from(found.partition).ok().and_then(|p| offsets.get_mut(p))
+                    {
+                        *offset = found.offset;
+                    }
+                }
+                (code, _) => {
+                    let code = RDKafkaErrorCode::from(code);
+                    *slot = Err(Error::from_code(code, Some(&name), Written::No));
+                }
             }
         }
-        Ok(offsets)
+    }
+    Ok(listed)
+}
+
+/// What librdkafka calls the offset sought: a number below zero, or a time.
+fn native(spec: OffsetSpec) -> (i64, sys::rd_kafka_IsolationLevel_t) {
+    use sys::rd_kafka_IsolationLevel_t::{
+        RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED as COMMITTED,
+        RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED as UNCOMMITTED,
+    };
+    use sys::rd_kafka_OffsetSpec_t as Spec;
+    match spec {
+        OffsetSpec::Earliest => (Spec::RD_KAFKA_OFFSET_SPEC_EARLIEST as i64, UNCOMMITTED),
+        OffsetSpec::LastStable => (Spec::RD_KAFKA_OFFSET_SPEC_LATEST as i64, COMMITTED),
+        OffsetSpec::HighWatermark => (Spec::RD_KAFKA_OFFSET_SPEC_LATEST as i64, UNCOMMITTED),
+        OffsetSpec::Time(timestamp) => (timestamp, UNCOMMITTED),
+    }
+}
+
+fn partitions(topics: &BTreeMap<TopicName, usize>, sought: i64) -> Partitions {
+    let count = topics.values().sum::<usize>();
+    // SAFETY: the list grows by itself, so the size is a hint; each added element is written before the next one is
+    // added, which may move it; names are copied.
+    unsafe {
+        let list = Partitions(sys::rd_kafka_topic_partition_list_new(i32::try_from(count).unwrap_or(0)));
+        for (name, partitions) in topics {
+            let name: CString = c_string(name.as_str());
+            for partition in 0..i32::try_from(*partitions).unwrap_or(i32::MAX) {
+                (*sys::rd_kafka_topic_partition_list_add(list.0, name.as_ptr(), partition)).offset = sought;
+            }
+        }
+        list
     }
 }
