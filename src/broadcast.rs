@@ -236,7 +236,8 @@ enum Remedied {
     AtOnce,
     /// It passes.
     Later,
-    /// A place would be found, and be refused again without end: who may describe a topic may not always read it.
+    /// A place would be found, and be refused again without end: who may describe a topic may not always read it, and what
+    /// cannot be read is not passed over.
     Never,
 }
 
@@ -245,6 +246,7 @@ fn remedy(error: &KafkaError) -> Remedied {
         KafkaError::OffsetOutOfRange
         | KafkaError::TopicNotFound(_)
         | KafkaError::PartitionOutOfRange { .. } => Remedied::AtOnce,
+        KafkaError::Unreadable { .. } => Remedied::Never,
         error if error.remedy() == Remedy::Caller => Remedied::Never,
         _ => Remedied::Later,
     }
@@ -275,7 +277,8 @@ mod tests {
         ] {
             assert!(matches!(remedy(&error), Remedied::AtOnce), "{error}");
         }
-        for error in [KafkaError::Forbidden(String::new()), KafkaError::Refused(String::new())] {
+        let unreadable = KafkaError::Unreadable { offset: 7, reason: String::new() };
+        for error in [KafkaError::Forbidden(String::new()), KafkaError::Refused(String::new()), unreadable] {
             assert!(matches!(remedy(&error), Remedied::Never), "{error}");
         }
     }

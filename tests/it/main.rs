@@ -12,6 +12,7 @@ mod broker;
 mod dev;
 mod docs;
 mod edge;
+mod kafka;
 mod kill;
 mod produce;
 mod stream;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         dev::tests(),
         docs::tests(),
         edge::tests(),
+        kafka::tests(),
         kill::tests(),
         produce::tests(),
         stream::tests(),
