@@ -28,6 +28,8 @@ pub enum Action<'a> {
     Produce(&'a TopicName),
     /// Read a topic's records.
     Read(&'a TopicName),
+    /// Read the records of every topic that a pattern matches.
+    ReadMatching(&'a str),
     /// See which topics there are.
     ListTopics,
     /// See a topic's partitions and settings.

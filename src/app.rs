@@ -92,6 +92,7 @@ impl App {
             max_record_bytes: config.produce.max_record_bytes,
             max_cursor_bytes: config.streams.max_cursor_bytes,
             heartbeat: config.streams.heartbeat,
+            max_age: config.streams.max_age,
         };
         let parts = Parts { produce, broadcast, catalog, admin, access, limits, metrics: metrics.clone() };
         let state = AppState::new(parts, &config.listen, address, shutdown.clone());

@@ -1,65 +1,118 @@
-//! Groupless streams: history from a position, then the tail, resumable by cursor alone.
+//! Groupless streams and pages: history from a position, then the tail, resumable by cursor alone.
 //!
-//! [`opening`] decides where a stream stands and what was lost, [`viewer`] turns what a reader sees into frames; both
-//! are synchronous and pure. [`stream`] carries events between them and a Kafka reader. Each stream has a reader of its
-//! own from a bounded pool; sharing one reader among many viewers is the broadcast engine's work and goes in front
-//! of this same reader.
+//! [`survey`] asks Kafka where a request's topics stand, [`opening`] decides from that where reading begins and what was
+//! lost, [`track`] keeps the positions while records go by, and [`viewer`] makes frames of them; all but the first
+//! are synchronous and pure. [`stream`] and [`page`] carry events to them from a Kafka reader. Each stream or page has
+//! a reader of its own from a bounded pool; sharing one reader among many viewers is the broadcast engine's work and
+//! goes in front of this same reader.
 
+mod back;
+mod one;
 mod opening;
+mod page;
 mod stream;
+mod survey;
+mod track;
 mod viewer;
 
+pub use one::{Address, Found};
+pub use opening::Gap;
+pub use page::{Page, PageLimits};
 pub use stream::{Item, Stream};
 
 use crate::config;
-use crate::kafka::error::Remedy;
+use crate::kafka::error::{Remedy, Written};
+use crate::kafka::reader::{Position, Reader};
 use crate::kafka::{Catalog, Error as KafkaError, Settings};
-use crate::record::{Cursor, Start, TopicName, cursor::TopicMark};
+use crate::record::{Cursor, Isolation, OnLoss, PartitionSet, Record, Selection, Start, Until};
 use crate::telemetry::Metrics;
-use crate::wire::sse::Format;
-use opening::Opening;
+use crate::wire::Format;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 /// How long a newcomer waits for a reader that is just being closed.
 const READER_WAIT: Duration = Duration::from_secs(1);
 
-/// What a stream was asked for.
+/// What is to be read.
 #[derive(Clone, Debug)]
-pub struct Request {
-    /// The topic.
-    pub topic: TopicName,
-    /// Where to begin, and by explicit offsets which partitions to read.
+pub struct Reading {
+    /// The topics.
+    pub topics: Selection,
+    /// Where to begin.
     pub from: Start,
-    /// Where an earlier stream stood; it goes before `from`.
-    pub cursor: Option<Cursor>,
-    /// What stands in a record's data.
-    pub format: Format,
-    /// The longest silence.
-    pub heartbeat: Duration,
+    /// Where an earlier reader stood; it goes before `from`.
+    pub resume: Option<Cursor>,
+    /// Where to end.
+    pub until: Option<Until>,
+    /// The partitions to read, of every topic; all, when `None`. Explicit offsets in `from` name theirs here too.
+    pub partitions: Option<PartitionSet>,
+    /// Which records of transactions are seen.
+    pub isolation: Isolation,
+    /// What a position that is gone means.
+    pub on_loss: OnLoss,
 }
 
-impl Request {
+impl Reading {
     /// The cursor that decides where to begin, if one does.
     pub fn cursor(&self) -> Option<&Cursor> {
         match &self.from {
-            Start::Cursor(from) => self.cursor.as_ref().or(Some(from)),
-            _ => self.cursor.as_ref(),
+            Start::Cursor(from) => self.resume.as_ref().or(Some(from)),
+            _ => self.resume.as_ref(),
         }
     }
 }
 
-/// Why a stream did not open, or cannot go on.
+/// How a stream is told.
+#[derive(Clone, Debug)]
+pub struct Manner {
+    /// The form of its frames.
+    pub format: Format,
+    /// Which records carry an id.
+    pub ids: Ids,
+    /// The longest silence.
+    pub heartbeat: Duration,
+    /// Whether a heartbeat is an event that page code sees.
+    pub ping: bool,
+    /// About how long it lives; for ever, when `None`.
+    pub max_age: Option<Duration>,
+    /// What is said of a record that cannot be told in the form that was asked for.
+    pub not_json: Problem,
+}
+
+/// Which records of a stream carry an id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ids {
+    /// Every one.
+    #[default]
+    Event,
+    /// The last of those that are written at once.
+    Flush,
+}
+
+/// Writes the problem of a record as JSON on one line.
+#[derive(Clone)]
+pub struct Problem(pub Arc<dyn Fn(&Record) -> String + Send + Sync>);
+
+impl std::fmt::Debug for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Problem")
+    }
+}
+
+/// Why a stream or a page did not open, or cannot go on.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// Kafka's answer.
     #[error(transparent)]
     Kafka(#[from] KafkaError),
-    /// The topic has so many partitions that a client could not hand its cursor back.
-    #[error("a cursor over this topic is longer than {0} bytes")]
+    /// The topics have so many partitions that a client could not hand the cursor back.
+    #[error("a cursor over these topics is longer than {0} bytes")]
     TooWide(usize),
+    /// The position is gone, and the client asked not to go on then.
+    #[error(transparent)]
+    Lost(#[from] opening::Lost),
     /// Every reader is in use.
     #[error("all {0} readers are in use")]
     Full(usize),
@@ -70,13 +123,13 @@ impl Error {
     fn is_final(&self) -> bool {
         match self {
             Self::Kafka(error) => error.remedy() == Remedy::Caller,
-            Self::TooWide(_) => true,
+            Self::TooWide(_) | Self::Lost(_) => true,
             Self::Full(_) => false,
         }
     }
 }
 
-/// Opens streams.
+/// Opens streams and reads pages.
 #[derive(Clone)]
 pub struct Broadcast {
     shared: Arc<Shared>,
@@ -88,6 +141,7 @@ struct Shared {
     readers: Arc<Semaphore>,
     max_readers: usize,
     max_cursor_bytes: usize,
+    checkpoint: Duration,
     metrics: Arc<Metrics>,
     shutdown: CancellationToken,
 }
@@ -105,7 +159,7 @@ impl Drop for Seat {
 }
 
 impl Broadcast {
-    /// Opens streams until `shutdown`, which ends them all.
+    /// Serves until `shutdown`, which ends all streams.
     pub fn new(
         streams: &config::Streams,
         settings: Settings,
@@ -113,49 +167,119 @@ impl Broadcast {
         metrics: Arc<Metrics>,
         shutdown: CancellationToken,
     ) -> Self {
-        let (max_readers, max_cursor_bytes) = (streams.max_readers, streams.max_cursor_bytes);
-        let readers = Arc::new(Semaphore::new(max_readers));
-        let shared = Shared { catalog, settings, readers, max_readers, max_cursor_bytes, metrics, shutdown };
+        let readers = Arc::new(Semaphore::new(streams.max_readers));
+        let shared = Shared {
+            catalog,
+            settings,
+            readers,
+            max_readers: streams.max_readers,
+            max_cursor_bytes: streams.max_cursor_bytes,
+            checkpoint: streams.checkpoint,
+            metrics,
+            shutdown,
+        };
         Self { shared: Arc::new(shared) }
     }
 
     /// Opens a stream. Its position is a set of numbers before this returns: what is produced afterwards is in it.
     ///
     /// # Errors
-    /// [`Error::Full`], [`Error::TooWide`], or what Kafka said to the question where the topic begins and ends.
-    pub async fn open(&self, request: Request) -> Result<Stream, Error> {
-        let opening = self.shared.opening(&request.topic, &request.from, request.cursor()).await?;
+    /// [`Error::Full`], [`Error::TooWide`], [`Error::Lost`], or what Kafka said to the question where the topics begin
+    /// and end.
+    pub async fn open(&self, reading: Reading, manner: Manner) -> Result<Stream, Error> {
+        let opening = self.shared.opening(&reading, None).await?;
         let seat = self.shared.seat().await?;
-        Ok(Stream::new(self.shared.clone(), request, opening, seat))
+        Ok(Stream::new(self.shared.clone(), (reading, manner), opening, seat))
+    }
+
+    /// Reads a page: records from a position on, and the cursor behind them.
+    ///
+    /// # Errors
+    /// As for [`Broadcast::open`].
+    pub async fn page(&self, reading: &Reading, limits: PageLimits) -> Result<Page, Error> {
+        page::read(&self.shared, reading, limits).await
+    }
+
+    /// Reads one record.
+    ///
+    /// # Errors
+    /// [`Error::Full`], or what kept Kafka from answering.
+    pub async fn record(&self, address: &Address, isolation: Isolation) -> Result<Found, Error> {
+        one::read(&self.shared, address, isolation).await
     }
 }
 
 impl Shared {
-    async fn opening(
-        &self,
-        name: &TopicName,
-        from: &Start,
-        cursor: Option<&Cursor>,
-    ) -> Result<Opening, Error> {
-        let (topic, cluster) = tokio::try_join!(self.catalog.refresh(name), self.catalog.cluster())?;
-        let watermarks = self.catalog.watermarks(std::slice::from_ref(&topic)).await?.remove(0);
-        let mark = TopicMark::new(&cluster.id, name, topic.id);
-        let opening =
-            Opening::resolve(from, cursor, mark, &watermarks).map_err(|opening::NoSuchPartition| {
-                let partitions = topic.partitions.len();
-                KafkaError::PartitionOutOfRange { topic: name.clone(), partitions }
-            })?;
-        // An id that is refused when it comes back would end an EventSource for ever.
-        if opening.cursor().to_string().len() > self.max_cursor_bytes {
-            return Err(Error::TooWide(self.max_cursor_bytes));
-        }
-        Ok(opening)
-    }
-
     async fn seat(&self) -> Result<Seat, Error> {
         let free = tokio::time::timeout(READER_WAIT, self.readers.clone().acquire_owned()).await;
         let permit = free.map_err(|_| Error::Full(self.max_readers))?.expect("the semaphore is never closed");
         self.metrics.readers.inc();
         Ok(Seat { _permit: permit, metrics: self.metrics.clone() })
+    }
+
+    async fn reader(&self, isolation: Isolation, positions: Vec<Position>) -> Result<Reader, Error> {
+        let seat = self.seat().await?;
+        self.start(isolation, positions, seat)
+    }
+
+    fn start(&self, isolation: Isolation, positions: Vec<Position>, seat: Seat) -> Result<Reader, Error> {
+        Reader::start(&self.settings, isolation, positions, seat).map_err(|error| {
+            tracing::warn!(%error, "no thread for a reader");
+            KafkaError::Unavailable { reason: error.to_string(), written: Written::No }.into()
+        })
+    }
+}
+
+/// What becomes of a reader that met `error`.
+enum Remedied {
+    /// Judged against the log as it is now it becomes a gap, or the fault it is.
+    AtOnce,
+    /// It passes.
+    Later,
+    /// A place would be found, and be refused again without end: who may describe a topic may not always read it, and what
+    /// cannot be read is not passed over.
+    Never,
+}
+
+fn remedy(error: &KafkaError) -> Remedied {
+    match error {
+        KafkaError::OffsetOutOfRange
+        | KafkaError::TopicNotFound(_)
+        | KafkaError::PartitionOutOfRange { .. } => Remedied::AtOnce,
+        KafkaError::Unreadable { .. } => Remedied::Never,
+        error if error.remedy() == Remedy::Caller => Remedied::Never,
+        _ => Remedied::Later,
+    }
+}
+
+/// The time in epoch milliseconds.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::TopicName;
+
+    #[test]
+    fn only_what_another_place_may_mend_is_looked_for_again() {
+        let topic = TopicName::parse("t").expect("a legal name");
+        let unavailable = KafkaError::Unavailable { reason: String::new(), written: Written::No };
+        for error in [unavailable, KafkaError::Misconfigured(String::new())] {
+            assert!(matches!(remedy(&error), Remedied::Later), "{error}");
+        }
+        for error in [
+            KafkaError::OffsetOutOfRange,
+            KafkaError::TopicNotFound(topic.clone()),
+            KafkaError::PartitionOutOfRange { topic, partitions: 1 },
+        ] {
+            assert!(matches!(remedy(&error), Remedied::AtOnce), "{error}");
+        }
+        let unreadable = KafkaError::Unreadable { offset: 7, reason: String::new() };
+        for error in [KafkaError::Forbidden(String::new()), KafkaError::Refused(String::new()), unreadable] {
+            assert!(matches!(remedy(&error), Remedied::Never), "{error}");
+        }
     }
 }

@@ -7,6 +7,7 @@ pub mod cursor;
 pub mod duration;
 pub mod json;
 pub mod partitions;
+pub mod selection;
 pub mod start;
 pub mod time;
 pub mod topic;
@@ -16,7 +17,8 @@ use std::sync::Arc;
 
 pub use cursor::Cursor;
 pub use partitions::PartitionSet;
-pub use start::Start;
+pub use selection::Selection;
+pub use start::{Start, Until};
 pub use topic::TopicName;
 
 /// A record header: a name and a value that may be null. Kafka keeps order and repeats.
@@ -77,6 +79,8 @@ pub enum Loss {
     Truncated,
     /// Retention removed records that were not yet read.
     Expired,
+    /// The topic was deleted. Told as a gap alone: whoever reads other topics besides goes on with those.
+    Deleted,
 }
 
 impl Loss {
@@ -87,6 +91,7 @@ impl Loss {
             Loss::Recreated => "recreated",
             Loss::Truncated => "truncated",
             Loss::Expired => "expired",
+            Loss::Deleted => "deleted",
         }
     }
 }

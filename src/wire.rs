@@ -1,7 +1,88 @@
-//! Pure encoders of what a reader is sent: the record envelope and the server-sent-event frame.
+//! Pure encoders of what a reader is sent: the record envelope, and the two forms in which frames travel.
 //!
 //! They stand outside `http` because a frame is encoded once for everybody who reads it, long before any response
 //! exists. They take no clock and do no I/O.
 
 pub mod envelope;
+pub mod ndjson;
 pub mod sse;
+
+use crate::record::{Record, ValueForm};
+use bytes::BytesMut;
+pub use envelope::NotJson;
+use std::time::Duration;
+
+/// The form in which frames travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Server-sent events whose data is a record's envelope.
+    Events(ValueForm),
+    /// Server-sent events whose data is a record's value.
+    Values,
+    /// Newline-delimited JSON.
+    Lines(ValueForm),
+}
+
+/// The fields of a named event.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Event<'a> {
+    /// Its name; never `error`, `open` or `message`, which are EventSource's own.
+    pub name: &'a str,
+    /// The cursor a client hands back to go on from here.
+    pub id: Option<&'a str>,
+    /// How long a client waits before it comes back.
+    pub retry: Option<Duration>,
+    /// JSON on one line.
+    pub data: &'a str,
+}
+
+impl Format {
+    /// Its media type.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Format::Events(_) | Format::Values => "text/event-stream",
+            Format::Lines(_) => "application/x-ndjson",
+        }
+    }
+
+    /// Appends a record; `id` is the cursor after it.
+    ///
+    /// # Errors
+    /// When the value is to be JSON and is none; then nothing is appended.
+    pub fn write_record(self, record: &Record, id: Option<&str>, out: &mut BytesMut) -> Result<(), NotJson> {
+        match self {
+            Format::Events(form) => sse::write_envelope(record, id, form, out),
+            Format::Values => {
+                sse::write_value(record, id, out);
+                Ok(())
+            }
+            Format::Lines(form) => ndjson::write_record(record, id, form, out),
+        }
+    }
+
+    /// Appends a named event.
+    pub fn write_event(self, event: Event<'_>, out: &mut BytesMut) {
+        match self {
+            Format::Events(_) | Format::Values => sse::write_event(event, out),
+            Format::Lines(_) => ndjson::write_event(event, out),
+        }
+    }
+
+    /// What breaks a silence; with `visible`, so that page code sees it.
+    pub fn write_heartbeat(self, visible: bool, out: &mut BytesMut) {
+        match self {
+            Format::Lines(_) => out.extend_from_slice(ndjson::HEARTBEAT),
+            _ if visible => {
+                sse::write_event(Event { name: "ping", data: "{}", ..Event::default() }, out);
+            }
+            _ => out.extend_from_slice(sse::HEARTBEAT),
+        }
+    }
+
+    /// What goes first, so that the head of the response leaves at once.
+    pub fn write_preamble(self, out: &mut BytesMut) {
+        if !matches!(self, Format::Lines(_)) {
+            out.extend_from_slice(sse::HEARTBEAT);
+        }
+    }
+}

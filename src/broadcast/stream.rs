@@ -1,23 +1,26 @@
 //! A stream in motion: carries events from a reader to a viewer, keeps a quiet connection alive, and finds its place
-//! anew when the log moved away under it.
+//! anew when the logs moved away under it or its topics changed.
 //!
-//! Who may end it: the client (dropping it ends its reader), shutdown (it ends between two frames), and a fault that
-//! no retry can mend (told as [`Item::Fault`], then the end). Kafka being away ends nothing: the stream waits.
+//! Who may end it, and what the client then sees: the client itself (dropping the stream ends its reader); shutdown (it
+//! ends between two frames); its age (`drain`); the end it was asked for (`end`); and a fault that no retry can mend
+//! (told as [`Item::Fault`]). Kafka being away ends nothing: the stream waits.
 
 use super::opening::Opening;
-use super::viewer::Viewer;
-use super::{Error, Request, Seat, Shared};
-use crate::kafka::Error as KafkaError;
-use crate::kafka::error::Remedy;
-use crate::kafka::reader::{Event, Position, Reader};
-use crate::record::{Cursor, Isolation, Loss};
-use crate::wire::sse;
+use super::survey::Standing;
+use super::track::Sight;
+use super::viewer::{Terms, Viewer};
+use super::{Error, Manner, Reading, Remedied, Seat, Shared, now, remedy};
+use crate::kafka::reader::{Event, Reader};
+use crate::record::{Cursor, Loss, Until};
 use bytes::{Bytes, BytesMut};
 use rand::RngExt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
+
+mod due;
+
+use due::{Due, What};
 
 /// Frames that are ready at once share a write up to this size.
 const WRITE_BYTES: usize = 64 * 1024;
@@ -40,43 +43,75 @@ pub enum Item {
 /// An open stream. Dropping it ends its reader.
 pub struct Stream {
     shared: Arc<Shared>,
-    request: Request,
+    reading: Reading,
     viewer: Viewer,
     start: Cursor,
     loss: Option<Loss>,
     /// What is to be written before anything is read.
     head: BytesMut,
-    state: State,
-    /// When silence has lasted too long.
-    silence: Instant,
+    /// What was read and not yet taken.
+    batch: std::vec::IntoIter<Event>,
+    /// `None` while there is nothing to read, or no place is found to read from.
+    reader: Option<Reader>,
+    /// What Kafka was asked. Its answer may take its time, so the wait stands in the way of nothing else.
+    question: Option<Question>,
+    due: Due,
+    over: Over,
 }
 
-enum State {
-    /// Reading on.
-    Reading(Reader),
-    /// Stands at its cursor and looks for a place to go on from, not before this time.
-    Lost(Instant),
-    /// Looks for it. Kafka may take its time to answer, so the wait must not stand in the way of anything else.
-    Opening(Opened),
-    /// Tells what no waiting mends.
+enum Over {
+    No,
     Failed(Error),
-    /// Nothing follows.
-    Ended,
+    Yes,
 }
 
-/// A place to go on from, when it is found.
-type Opened = Pin<Box<dyn Future<Output = Result<(Opening, Seat), Error>> + Send>>;
+type Answer<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
+
+enum Question {
+    /// Where to go on.
+    Opening(Answer<(Opening, Seat)>),
+    /// Whether the topics are still the same.
+    Sights(Answer<Vec<Sight>>),
+}
+
+enum Step {
+    End,
+    Due,
+    Events(Option<Vec<Event>>),
+    Opened(Result<(Opening, Seat), Error>),
+    Seen(Result<Vec<Sight>, Error>),
+}
 
 impl Stream {
-    pub(super) fn new(shared: Arc<Shared>, request: Request, opening: Opening, seat: Seat) -> Self {
-        let mut viewer = Viewer::new(request.topic.clone(), request.format, &opening);
-        // The comment lets the head of the response leave before anything is known.
-        let mut head = BytesMut::from(sse::HEARTBEAT);
-        viewer.open(&opening, request.heartbeat, retry(), &mut head);
-        let state = read(&shared, &request, &opening, seat);
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        (reading, manner): (Reading, Manner),
+        opening: Opening,
+        seat: Seat,
+    ) -> Self {
+        let max_age = manner.max_age.map(|age| age.mul_f64(rand::rng().random_range(0.8..1.0)));
+        let due = Due::new(manner.heartbeat, shared.checkpoint, max_age);
+        let mut head = BytesMut::new();
+        // Lets the head of the response leave before anything is known.
+        manner.format.write_preamble(&mut head);
+        let mut viewer = Viewer::new(manner, reading.until, &opening, now());
+        viewer.open(&opening, Terms { max_age, retry: retry() }, &mut head);
         shared.metrics.streams.inc();
-        let silence = Instant::now() + request.heartbeat;
-        Self { start: opening.cursor(), loss: opening.loss, shared, request, viewer, head, state, silence }
+        let mut stream = Self {
+            start: opening.cursor(),
+            loss: opening.loss,
+            shared,
+            reading,
+            viewer,
+            head,
+            batch: Vec::new().into_iter(),
+            reader: None,
+            question: None,
+            due,
+            over: Over::No,
+        };
+        stream.read(seat);
+        stream
     }
 
     /// The cursor the stream really began at.
@@ -94,101 +129,180 @@ impl Stream {
         let shutdown = self.shared.shutdown.clone();
         loop {
             if !self.head.is_empty() {
-                return self.frames();
+                self.due.spoke();
+                return Some(Item::Frames(self.head.split().freeze()));
             }
-            let silence = tokio::time::sleep_until(self.silence);
-            let step = match &mut self.state {
-                State::Ended => return None,
-                State::Failed(error) => {
-                    let error = error.clone();
-                    self.state = State::Ended;
-                    return Some(Item::Fault(error));
-                }
-                State::Reading(reader) => tokio::select! {
-                    biased;
-                    () = shutdown.cancelled() => Step::End,
-                    events = reader.next() => events.map_or(Step::Lost, Step::Events),
-                    () = silence => Step::Heartbeat,
-                },
-                State::Lost(until) => tokio::select! {
-                    biased;
-                    () = shutdown.cancelled() => Step::End,
-                    () = silence => Step::Heartbeat,
-                    () = tokio::time::sleep_until(*until) => Step::Open,
-                },
-                State::Opening(opened) => tokio::select! {
-                    biased;
-                    () = shutdown.cancelled() => Step::End,
-                    opened = opened => Step::Opened(opened),
-                    () = silence => Step::Heartbeat,
-                },
+            match std::mem::replace(&mut self.over, Over::Yes) {
+                Over::Yes => return None,
+                Over::Failed(error) => return Some(Item::Fault(error)),
+                Over::No => self.over = Over::No,
+            }
+            if self.batch.len() > 0 {
+                self.take();
+                continue;
+            }
+            let due = self.due.next();
+            let step = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => Step::End,
+                // Before the events: a busy reader must not keep what is due from happening.
+                () = tokio::time::sleep_until(due) => Step::Due,
+                step = answer(&mut self.question) => step,
+                events = events(&mut self.reader) => Step::Events(events),
             };
-            match step {
-                Step::End => self.state = State::Ended,
-                Step::Heartbeat => self.head.extend_from_slice(sse::HEARTBEAT),
-                Step::Events(events) => self.take(events),
-                Step::Lost => self.state = State::Lost(Instant::now() + REOPEN_WAIT),
-                Step::Open => self.state = State::Opening(self.open()),
-                Step::Opened(opened) => self.go_on(opened),
+            self.go(step);
+        }
+    }
+
+    fn go(&mut self, step: Step) {
+        match step {
+            Step::End => self.over = Over::Yes,
+            Step::Due => self.fall_due(),
+            Step::Events(Some(events)) => {
+                self.batch = events.into_iter();
+                self.take();
+            }
+            // The reader could not start, and said why.
+            Step::Events(None) => self.leave(REOPEN_WAIT),
+            Step::Opened(opened) => {
+                self.question = None;
+                self.go_on(opened);
+            }
+            Step::Seen(seen) => {
+                self.question = None;
+                match seen {
+                    Ok(seen) if self.viewer.track().differs(&seen) => self.leave(Duration::ZERO),
+                    Ok(_) => {}
+                    Err(error) => tracing::debug!(%error, "a stream cannot look at its topics"),
+                }
             }
         }
     }
 
-    fn frames(&mut self) -> Option<Item> {
-        self.silence = Instant::now() + self.request.heartbeat;
-        Some(Item::Frames(self.head.split().freeze()))
+    fn fall_due(&mut self) {
+        match self.due.take() {
+            None => {}
+            Some(What::Silence) => self.viewer.heartbeat(&mut self.head),
+            Some(What::Checkpoint) => self.viewer.checkpoint(&mut self.head),
+            Some(What::Moved) if self.viewer.untold() => self.viewer.checkpoint(&mut self.head),
+            Some(What::Moved) => {}
+            Some(What::Look) => self.look(),
+            Some(What::Until) => self.leave(Duration::ZERO),
+            Some(What::Reopen) => self.question = Some(Question::Opening(self.open())),
+            Some(What::Lifetime) => {
+                self.viewer.drain("lifetime", retry(), &mut self.head);
+                self.over = Over::Yes;
+            }
+        }
     }
 
     /// Writes what a reader saw, and what else it has ready, as frames.
-    fn take(&mut self, events: Vec<Event>) {
-        let mut batch = Some(events);
-        while let Some(events) = batch.take() {
-            for event in events {
+    fn take(&mut self) {
+        loop {
+            while let Some(event) = self.batch.next() {
                 match event {
                     Event::Record(record) => {
-                        if self.viewer.record(&record, &mut self.head) {
+                        if self.viewer.record(record, &mut self.head) {
                             self.shared.metrics.streamed.inc();
                         }
                     }
-                    Event::End { partition, .. } => self.viewer.reached_end(partition, &mut self.head),
-                    Event::Failed { partition, error, .. } => {
-                        tracing::info!(topic = %self.request.topic, partition, %error, "cannot read on");
-                        self.state = after(error);
-                        return;
+                    Event::End { topic, partition, next } => {
+                        self.viewer.reached_end(&topic, partition, next, &mut self.head);
+                    }
+                    Event::Failed { topic, partition, error } => {
+                        tracing::info!(%topic, partition, %error, "cannot read on");
+                        match remedy(&error) {
+                            Remedied::AtOnce => self.leave(REOPEN_PAUSE),
+                            Remedied::Later => self.leave(REOPEN_WAIT),
+                            Remedied::Never => self.over = Over::Failed(error.into()),
+                        }
+                        return self.viewer.flush(&mut self.head);
                     }
                 }
+                if self.viewer.track().finished() {
+                    return self.end();
+                }
+                if self.head.len() >= WRITE_BYTES {
+                    return self.viewer.flush(&mut self.head);
+                }
             }
-            if self.head.len() < WRITE_BYTES
-                && let State::Reading(reader) = &mut self.state
-            {
-                batch = reader.try_next();
+            match self.reader.as_mut().and_then(Reader::try_next) {
+                Some(events) => self.batch = events.into_iter(),
+                None => break,
             }
+        }
+        self.viewer.flush(&mut self.head);
+        if self.viewer.untold() {
+            self.due.moved();
         }
     }
 
+    /// Leaves the place it reads from, to look for it anew.
+    fn leave(&mut self, pause: Duration) {
+        self.reader = None;
+        self.batch = Vec::new().into_iter();
+        self.question = None;
+        self.due.reopen(pause);
+    }
+
+    /// Reads on from where the viewer stands.
+    fn read(&mut self, seat: Seat) {
+        if self.viewer.track().finished() {
+            return self.end();
+        }
+        if let Some(Until::Time(end)) = self.reading.until {
+            self.due.until(end - now());
+        }
+        let positions = self.viewer.track().reads();
+        if positions.is_empty() {
+            return;
+        }
+        match self.shared.start(self.reading.isolation, positions, seat) {
+            Ok(reader) => self.reader = Some(reader),
+            Err(_) => self.leave(REOPEN_WAIT),
+        }
+    }
+
+    fn end(&mut self) {
+        self.viewer.end(&mut self.head);
+        self.over = Over::Yes;
+    }
+
     /// Finds where to go on, as if the client had come back with its cursor.
-    fn open(&self) -> Opened {
-        let (shared, cursor) = (self.shared.clone(), self.viewer.cursor().clone());
-        let (topic, from) = (self.request.topic.clone(), self.request.from.clone());
+    fn open(&self) -> Answer<(Opening, Seat)> {
+        let (shared, reading) = (self.shared.clone(), self.reading.clone());
+        let track = self.viewer.track();
+        let standing = Standing { cursor: track.cursor().clone(), topics: track.topics().cloned().collect() };
         Box::pin(async move {
-            let opening = shared.opening(&topic, &from, Some(&cursor)).await?;
+            let opening = shared.opening(&reading, Some(&standing)).await?;
             Ok((opening, shared.seat().await?))
         })
     }
 
+    /// Asks whether the topics are still the same, unless something was asked already.
+    fn look(&mut self) {
+        if self.question.is_some() || self.due.reopens() {
+            return;
+        }
+        let (shared, reading) = (self.shared.clone(), self.reading.clone());
+        let known: Vec<_> = self.viewer.track().topics().cloned().collect();
+        self.question =
+            Some(Question::Sights(Box::pin(async move { shared.sights(&reading, &known).await })));
+    }
+
     /// Goes on from what was found, looks again later, or ends with what no waiting mends.
     fn go_on(&mut self, opened: Result<(Opening, Seat), Error>) {
-        self.state = match opened {
+        match opened {
             Ok((opening, seat)) => {
-                self.viewer.reopen(&opening, &mut self.head);
-                read(&self.shared, &self.request, &opening, seat)
+                self.viewer.reopen(&opening, now(), &mut self.head);
+                self.read(seat);
             }
-            Err(error) if error.is_final() => State::Failed(error),
+            Err(error) if error.is_final() => self.over = Over::Failed(error),
             Err(error) => {
-                tracing::debug!(topic = %self.request.topic, %error, "a stream waits");
-                State::Lost(Instant::now() + REOPEN_WAIT)
+                tracing::debug!(%error, "a stream waits");
+                self.leave(REOPEN_WAIT);
             }
-        };
+        }
     }
 }
 
@@ -198,66 +312,24 @@ impl Drop for Stream {
     }
 }
 
-enum Step {
-    End,
-    Heartbeat,
-    Events(Vec<Event>),
-    Lost,
-    Open,
-    Opened(Result<(Opening, Seat), Error>),
-}
-
-fn read(shared: &Shared, request: &Request, opening: &Opening, seat: Seat) -> State {
-    let at = |(partition, next)| Position { topic: request.topic.clone(), partition, next };
-    let positions = opening.reads().into_iter().map(at);
-    match Reader::start(&shared.settings, Isolation::Committed, positions.collect(), seat) {
-        Ok(reader) => State::Reading(reader),
-        Err(error) => {
-            tracing::warn!(%error, "no thread for a reader");
-            State::Lost(Instant::now() + REOPEN_WAIT)
-        }
+/// What the reader saw; never, while there is none.
+async fn events(reader: &mut Option<Reader>) -> Option<Vec<Event>> {
+    match reader {
+        Some(reader) => reader.next().await,
+        None => std::future::pending().await,
     }
 }
 
-/// What becomes of a stream whose reader met `error`.
-fn after(error: KafkaError) -> State {
-    match error {
-        // Judged against the log as it is now, these become a gap, or the fault they are.
-        KafkaError::OffsetOutOfRange
-        | KafkaError::TopicNotFound(_)
-        | KafkaError::PartitionOutOfRange { .. } => State::Lost(Instant::now() + REOPEN_PAUSE),
-        // A place would be found, and be refused again without end: who may describe a topic may not always read it.
-        error if error.remedy() == Remedy::Caller => State::Failed(error.into()),
-        _ => State::Lost(Instant::now() + REOPEN_WAIT),
+/// What Kafka answered; never, while nothing was asked.
+async fn answer(question: &mut Option<Question>) -> Step {
+    match question {
+        Some(Question::Opening(opened)) => Step::Opened(opened.await),
+        Some(Question::Sights(seen)) => Step::Seen(seen.await),
+        None => std::future::pending().await,
     }
 }
 
 /// Jittered, so that clients cut off together do not come back together.
 fn retry() -> Duration {
     Duration::from_millis(rand::rng().random_range(2000..3000))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::kafka::error::Written;
-    use crate::record::TopicName;
-
-    #[test]
-    fn only_what_another_place_may_mend_is_looked_for_again() {
-        let topic = TopicName::parse("t").expect("a legal name");
-        let unavailable = KafkaError::Unavailable { reason: String::new(), written: Written::No };
-        for error in [
-            KafkaError::OffsetOutOfRange,
-            KafkaError::TopicNotFound(topic.clone()),
-            KafkaError::PartitionOutOfRange { topic, partitions: 1 },
-            unavailable,
-            KafkaError::Misconfigured(String::new()),
-        ] {
-            assert!(matches!(after(error.clone()), State::Lost(_)), "{error}");
-        }
-        for error in [KafkaError::Forbidden(String::new()), KafkaError::Refused(String::new())] {
-            assert!(matches!(after(error.clone()), State::Failed(_)), "{error}");
-        }
-    }
 }

@@ -1,245 +1,188 @@
 //! One viewer: what its reader sees goes in, frames come out, and the cursor is right after each of them.
 //!
-//! Synchronous and without a clock. The cursor covers every partition of the topic, read or not, and moves only by
-//! real positions: a record's offset plus one, or the end that was told when the stream opened.
+//! Synchronous and without a clock; whoever holds it says when something is due.
 
 use super::opening::{Gap, Opening};
-use crate::record::{Cursor, Record, TopicName};
-use crate::wire::sse::{self, Event, Format};
+use super::track::Track;
+use super::{Ids, Manner};
+use crate::record::{Record, TopicName, Until};
+use crate::wire::Event;
 use bytes::BytesMut;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 /// A viewer's state.
 #[derive(Debug)]
 pub struct Viewer {
-    topic: TopicName,
-    format: Format,
-    cursor: Cursor,
-    /// What the reader has gone past, by partition. The cursor may stand further on, at an end.
-    read: Vec<i64>,
-    selected: Vec<bool>,
-    end: Vec<i64>,
+    track: Track,
+    manner: Manner,
     caught_up: bool,
+    /// Whether the cursor stands further than the last id that was written.
+    untold: bool,
+    /// The last record of a flush in the making: the one that gets the id.
+    held: Option<Record>,
     id: String,
     scratch: Vec<u8>,
 }
 
+/// What `ready` tells besides the positions.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// How long until the stream is drained, if it is.
+    pub max_age: Option<Duration>,
+    /// How long a client that is cut off waits.
+    pub retry: Duration,
+}
+
 impl Viewer {
-    /// A viewer that stands at an opening.
-    pub fn new(topic: TopicName, format: Format, opening: &Opening) -> Self {
-        Self {
-            topic,
-            format,
-            cursor: opening.cursor(),
-            read: opening.positions.clone(),
-            selected: opening.selected.clone(),
-            end: opening.end.clone(),
-            caught_up: false,
-            id: String::new(),
-            scratch: Vec::new(),
-        }
+    /// A viewer that stands at an opening. `now` is the time in epoch milliseconds.
+    pub fn new(manner: Manner, until: Option<Until>, opening: &Opening, now: i64) -> Self {
+        let track = Track::new(opening, until, now);
+        let (id, scratch) = (String::new(), Vec::new());
+        Self { track, manner, caught_up: false, untold: false, held: None, id, scratch }
     }
 
     /// Where the viewer stands.
-    pub fn cursor(&self) -> &Cursor {
-        &self.cursor
+    pub fn track(&self) -> &Track {
+        &self.track
+    }
+
+    /// Whether the position moved without a word of it.
+    pub fn untold(&self) -> bool {
+        self.untold
     }
 
     /// Writes `ready`, then what was lost, then perhaps `caught-up`.
-    pub fn open(&mut self, opening: &Opening, heartbeat: Duration, retry: Duration, out: &mut BytesMut) {
-        let data = json!({
-            "topics": [self.topic.as_str()],
-            "positions": { self.topic.as_str(): opening.positions },
-            "end": { self.topic.as_str(): opening.end },
+    pub fn open(&mut self, opening: &Opening, terms: Terms, out: &mut BytesMut) {
+        let live = || opening.places.iter().filter(|place| place.known > 0);
+        let end: Map<_, _> = live().map(|place| (place.name.to_string(), json!(place.end))).collect();
+        let mut data = json!({
+            "topics": live().map(|place| place.name.as_str()).collect::<Vec<_>>(),
+            "positions": self.positions(),
+            "end": end,
             "loss": opening.loss.map_or("none", |loss| loss.as_str()),
-            "heartbeat_ms": heartbeat.as_millis() as u64,
+            "heartbeat_ms": self.manner.heartbeat.as_millis() as u64,
         });
-        self.event("ready", Some(retry), &data, out);
-        self.gaps(&opening.gaps, out);
-        self.tell_caught_up(out);
-    }
-
-    /// Goes on from a new opening after the old position could not be read on.
-    pub fn reopen(&mut self, opening: &Opening, out: &mut BytesMut) {
-        self.cursor = opening.cursor();
-        self.read.clone_from(&opening.positions);
-        // The end that `ready` told stays the mark to catch up with, unless the log now ends before it.
-        let told = std::mem::replace(&mut self.end, opening.end.clone());
-        for (end, told) in self.end.iter_mut().zip(told) {
-            *end = told.min(*end);
+        if let Some(max_age) = terms.max_age {
+            data["max_age_ms"] = json!(max_age.as_millis() as u64);
         }
-        self.selected.clone_from(&opening.selected);
+        if self.manner.ids == Ids::Flush {
+            data["ids"] = json!("flush");
+        }
+        if opening.short {
+            data["short"] = json!(true);
+        }
+        self.event("ready", Some(terms.retry), &data, out);
         self.gaps(&opening.gaps, out);
         self.tell_caught_up(out);
     }
 
-    /// Writes a record; `false` when the reader had gone past it already and nothing was written.
-    ///
-    /// Where the broker that is read from lags behind the one that told the end (another replica, a new leader), a
-    /// record may follow an end that was reached too early: it is written all the same, and the cursor goes back to it.
-    pub fn record(&mut self, record: &Record, out: &mut BytesMut) -> bool {
-        let read = usize::try_from(record.partition).ok().and_then(|p| self.read.get_mut(p));
-        let Some(read) = read.filter(|read| record.offset >= **read) else {
+    /// Goes on from a new opening, after the old position could not be read on or the topics changed.
+    pub fn reopen(&mut self, opening: &Opening, now: i64, out: &mut BytesMut) {
+        let gaps = self.track.reopen(opening, now);
+        self.gaps(&gaps, out);
+        self.tell_caught_up(out);
+    }
+
+    /// Writes a record; `false` when it is none to deliver: seen before, or past the end.
+    pub fn record(&mut self, record: Record, out: &mut BytesMut) -> bool {
+        if !self.track.take(&record) {
             return false;
-        };
-        *read = record.offset + 1;
-        if let Some(next) = self.next_mut(record.partition) {
-            *next = record.offset + 1;
         }
-        self.refresh_id();
-        sse::write_record(record, &self.id, self.format, out);
+        match self.manner.ids {
+            Ids::Event => {
+                self.refresh_id();
+                self.write(&record, true, out);
+            }
+            Ids::Flush => {
+                if let Some(before) = self.held.replace(record) {
+                    self.write(&before, false, out);
+                }
+            }
+        }
         self.tell_caught_up(out);
         true
     }
 
-    /// Notes that a partition was read to its end: nothing more stands below the end that was told.
-    pub fn reached_end(&mut self, partition: i32, out: &mut BytesMut) {
-        let end = usize::try_from(partition).ok().and_then(|p| self.end.get(p)).copied();
-        if let (Some(end), Some(next)) = (end, self.next_mut(partition)) {
-            *next = end.max(*next);
-        }
+    /// Notes that a partition was read to its end, where `next` is what comes after it.
+    pub fn reached_end(&mut self, topic: &TopicName, partition: i32, next: i64, out: &mut BytesMut) {
+        self.untold |= self.track.reached_end(topic, partition, next);
         self.tell_caught_up(out);
     }
 
-    fn next_mut(&mut self, partition: i32) -> Option<&mut i64> {
-        let segment = self.cursor.segments.first_mut()?;
-        segment.next.get_mut(usize::try_from(partition).ok()?)
+    /// Ends a flush: everything that was taken is written, the last record with the id.
+    pub fn flush(&mut self, out: &mut BytesMut) {
+        if let Some(record) = self.held.take() {
+            self.refresh_id();
+            self.write(&record, true, out);
+        }
     }
 
-    fn positions(&self) -> &[i64] {
-        self.cursor.segments.first().map_or(&[], |segment| &segment.next)
+    /// Tells the position where no record does.
+    pub fn checkpoint(&mut self, out: &mut BytesMut) {
+        let data = json!({ "positions": self.positions() });
+        self.event("checkpoint", None, &data, out);
+    }
+
+    /// Says that the stream ends though there is more to come, and that the client should come back.
+    pub fn drain(&mut self, reason: &str, retry: Duration, out: &mut BytesMut) {
+        self.flush(out);
+        let data = json!({ "reason": reason, "reconnect": true }).to_string();
+        let event = Event { name: "drain", id: None, retry: Some(retry), data: &data };
+        self.manner.format.write_event(event, out);
+    }
+
+    /// Says that the end that was asked for is reached; a client that comes back with this id is told to stop.
+    pub fn end(&mut self, out: &mut BytesMut) {
+        self.flush(out);
+        let data = json!({ "positions": self.positions() }).to_string();
+        let id = self.track.cursor().clone().finish().to_string();
+        self.manner.format.write_event(Event { name: "end", id: Some(&id), retry: None, data: &data }, out);
+    }
+
+    /// A heartbeat: shows that the stream lives.
+    pub fn heartbeat(&self, out: &mut BytesMut) {
+        self.manner.format.write_heartbeat(self.manner.ping, out);
+    }
+
+    fn write(&mut self, record: &Record, with_id: bool, out: &mut BytesMut) {
+        let id = with_id.then_some(self.id.as_str());
+        if self.manner.format.write_record(record, id, out).is_err() {
+            let data = format!(r#"{{"problem":{},"final":false}}"#, (self.manner.not_json.0)(record));
+            self.manner.format.write_event(Event { name: "fault", id, retry: None, data: &data }, out);
+        }
     }
 
     /// Once a connection, when every partition that is read has come to the end that `ready` told.
     fn tell_caught_up(&mut self, out: &mut BytesMut) {
-        let behind = self.positions().iter().zip(&self.end).zip(&self.selected);
-        if self.caught_up || behind.into_iter().any(|((next, end), on)| *on && next < end) {
+        if self.caught_up || !self.track.caught_up() {
             return;
         }
         self.caught_up = true;
-        let data = json!({ "positions": { self.topic.as_str(): self.positions() } });
+        let data = json!({ "positions": self.positions() });
         self.event("caught-up", None, &data, out);
     }
 
     fn gaps(&mut self, gaps: &[Gap], out: &mut BytesMut) {
         for gap in gaps {
-            let data = json!({
-                "topic": self.topic.as_str(),
-                "partition": gap.partition,
-                "from": gap.from,
-                "to": gap.to,
-                "reason": gap.reason.as_str(),
-            });
-            self.event("gap", None, &data, out);
+            self.event("gap", None, &gap.data(), out);
         }
     }
 
-    fn event(&mut self, name: &str, retry: Option<Duration>, data: &serde_json::Value, out: &mut BytesMut) {
+    fn positions(&self) -> Value {
+        self.track.positions().map(|(topic, next)| (topic.to_string(), json!(next))).collect()
+    }
+
+    fn event(&mut self, name: &str, retry: Option<Duration>, data: &Value, out: &mut BytesMut) {
+        self.flush(out);
         self.refresh_id();
-        sse::write_event(Event { name, id: Some(&self.id), retry, data: &data.to_string() }, out);
+        let data = data.to_string();
+        self.manner.format.write_event(Event { name, id: Some(&self.id), retry, data: &data }, out);
     }
 
     fn refresh_id(&mut self) {
+        self.untold = false;
         self.id.clear();
-        self.cursor.write(&mut self.scratch, &mut self.id);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::kafka::catalog::Watermarks;
-    use crate::record::Start;
-    use crate::record::cursor::TopicMark;
-
-    fn topic() -> TopicName {
-        TopicName::parse("t").expect("a legal name")
-    }
-
-    fn viewer(from: Start, last_stable: Vec<i64>) -> (Viewer, BytesMut) {
-        let log = Watermarks { earliest: vec![0; last_stable.len()], high: last_stable.clone(), last_stable };
-        let mark = TopicMark::new("c", &topic(), Some([1; 16]));
-        let opening = Opening::resolve(&from, None, mark, &log).expect("partitions exist");
-        let mut viewer = Viewer::new(topic(), Format::Value, &opening);
-        let mut out = BytesMut::new();
-        viewer.open(&opening, Duration::from_secs(15), Duration::from_secs(2), &mut out);
-        (viewer, out)
-    }
-
-    fn record(partition: i32, offset: i64) -> Record {
-        let value = Some(bytes::Bytes::from_static(b"v"));
-        Record { topic: topic(), partition, offset, timestamp: None, key: None, value, headers: vec![] }
-    }
-
-    fn caught_up(out: &BytesMut) -> bool {
-        String::from_utf8_lossy(out).contains("event: caught-up")
-    }
-
-    #[test]
-    fn a_viewer_that_starts_at_the_end_is_caught_up_at_once() {
-        let (_, out) = viewer(Start::Latest, vec![5, 0]);
-        assert!(caught_up(&out));
-    }
-
-    #[test]
-    fn caught_up_comes_once_when_every_partition_reached_the_end_that_was_told() {
-        let (mut viewer, mut out) = viewer(Start::Earliest, vec![2, 1]);
-        assert!(viewer.record(&record(0, 0), &mut out));
-        assert!(viewer.record(&record(0, 1), &mut out));
-        assert!(!caught_up(&out), "partition 1 is still behind");
-        // The last record below the end was aborted: only the end itself is seen.
-        viewer.reached_end(1, &mut out);
-        assert!(caught_up(&out));
-        assert_eq!(viewer.positions(), [2, 1]);
-        out.clear();
-        assert!(viewer.record(&record(1, 1), &mut out));
-        assert!(!caught_up(&out));
-    }
-
-    #[test]
-    fn a_record_that_follows_an_end_reached_too_early_is_written() {
-        let (mut viewer, mut out) = viewer(Start::Earliest, vec![5]);
-        viewer.record(&record(0, 0), &mut out);
-        viewer.reached_end(0, &mut out);
-        assert_eq!(viewer.positions(), [5]);
-        for offset in [3, 4] {
-            assert!(viewer.record(&record(0, offset), &mut out));
-            assert_eq!(viewer.positions(), [offset + 1]);
-        }
-        assert!(!viewer.record(&record(0, 4), &mut out));
-    }
-
-    #[test]
-    fn the_end_that_was_told_does_not_move_when_the_stream_finds_its_place_anew() {
-        let (mut viewer, mut out) = viewer(Start::Earliest, vec![2]);
-        let log = Watermarks { earliest: vec![0], last_stable: vec![900], high: vec![900] };
-        let mark = TopicMark::new("c", &topic(), Some([1; 16]));
-        let opening = Opening::resolve(&Start::Earliest, Some(viewer.cursor()), mark, &log);
-        viewer.reopen(&opening.expect("partitions exist"), &mut out);
-        viewer.record(&record(0, 0), &mut out);
-        assert!(!caught_up(&out));
-        viewer.record(&record(0, 1), &mut out);
-        assert!(caught_up(&out), "900 was told to nobody");
-    }
-
-    #[test]
-    fn a_record_seen_before_is_not_written_again() {
-        let (mut viewer, mut out) = viewer(Start::Earliest, vec![9]);
-        assert!(viewer.record(&record(0, 4), &mut out));
-        out.clear();
-        assert!(!viewer.record(&record(0, 4), &mut out));
-        assert!(!viewer.record(&record(7, 0), &mut out), "a partition the cursor does not cover");
-        assert!(out.is_empty());
-    }
-
-    #[test]
-    fn the_id_of_a_record_is_the_cursor_after_it() {
-        let (mut viewer, mut out) = viewer(Start::Earliest, vec![9, 9]);
-        out.clear();
-        viewer.record(&record(1, 6), &mut out);
-        let text = String::from_utf8(out.to_vec()).expect("UTF-8");
-        let id = text.lines().find_map(|line| line.strip_prefix("id: ")).expect("an id");
-        assert_eq!(Cursor::parse(id).expect("a cursor").segments[0].next, [0, 7]);
+        self.track.cursor().write(&mut self.scratch, &mut self.id);
     }
 }

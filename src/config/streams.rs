@@ -23,6 +23,18 @@ pub(super) const SECTION: Section = Section {
             rule: Rule::Time(Duration::from_secs(5), Duration::from_secs(60)),
         },
         Field {
+            key: "max_age",
+            meaning: "About how long a stream of events lives before its client is asked to come back, when it does \
+                      not ask for another time itself. Streams end between 0.8 and 1.0 of it, so that they do \
+                      not end together. Streams of JSON lines live on.",
+            rule: Rule::Time(Duration::from_secs(10), Duration::from_secs(86_400)),
+        },
+        Field {
+            key: "checkpoint",
+            meaning: "How often a stream tells its position where no record does.",
+            rule: Rule::Time(Duration::from_secs(1), Duration::from_secs(60)),
+        },
+        Field {
             key: "max_cursor_bytes",
             meaning: "The longest cursor that is made or taken, in bytes. It grows by about 8 bytes for each \
                       partition; a selection whose cursor would be longer is 400 `selection_too_wide`.",
@@ -46,6 +58,12 @@ pub struct Streams {
     /// How often a silent stream shows that it lives.
     #[serde(with = "duration::text")]
     pub heartbeat: Duration,
+    /// About how long a stream of events lives.
+    #[serde(with = "duration::text")]
+    pub max_age: Duration,
+    /// How often a stream tells its position where no record does.
+    #[serde(with = "duration::text")]
+    pub checkpoint: Duration,
     /// The longest cursor made or taken, in bytes.
     pub max_cursor_bytes: usize,
     /// How many bytes one reader fetches ahead of its viewer.
@@ -57,6 +75,8 @@ impl Default for Streams {
         Self {
             max_readers: 64,
             heartbeat: Duration::from_secs(15),
+            max_age: Duration::from_secs(900),
+            checkpoint: Duration::from_secs(55),
             max_cursor_bytes: 4096,
             reader_queue_bytes: 1_048_576,
         }

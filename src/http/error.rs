@@ -9,7 +9,8 @@ pub mod code;
 use crate::broadcast;
 use crate::kafka::Error as KafkaError;
 use crate::kafka::error::Written;
-use crate::wire::sse::{self, Event};
+use crate::record::ValueForm;
+use crate::wire::{Event, Format};
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -92,12 +93,12 @@ impl ApiError {
         serde_json::to_string(&problem).expect("texts and numbers serialize")
     }
 
-    /// A `fault` event. With `retry`, a client that comes back is told when.
-    pub fn fault(&self, request_id: &str, r#final: bool, out: &mut BytesMut) {
+    /// A `fault` event. One that is not final tells a client that comes back when to do so.
+    pub fn fault(&self, request_id: &str, r#final: bool, format: Format, out: &mut BytesMut) {
         let problem = self.problem(request_id);
         let data = format!(r#"{{"problem":{problem},"final":{}}}"#, r#final);
         let retry = (!r#final).then(|| Duration::from_millis(rand::rng().random_range(2000..5000)));
-        sse::write_event(Event { name: "fault", id: None, retry, data: &data }, out);
+        format.write_event(Event { name: "fault", id: None, retry, data: &data }, out);
     }
 
     fn status(&self) -> StatusCode {
@@ -122,8 +123,9 @@ pub fn render(response: Response, request_id: &str) -> Response {
     let (mut parts, _) = response.into_parts();
     parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if error.as_event {
-        let mut frames = BytesMut::from(sse::HEARTBEAT);
-        error.fault(request_id, false, &mut frames);
+        let (mut frames, format) = (BytesMut::new(), Format::Events(ValueForm::Auto));
+        format.write_preamble(&mut frames);
+        error.fault(request_id, false, format, &mut frames);
         parts.headers.insert(STREAM_STATUS, error.code.status.into());
         parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         parts.status = StatusCode::OK;
@@ -185,6 +187,7 @@ impl From<broadcast::Error> for ApiError {
     fn from(error: broadcast::Error) -> Self {
         match error {
             broadcast::Error::Kafka(error) => error.into(),
+            broadcast::Error::Lost(_) => Self::new(code::POSITION_LOST, error.to_string()),
             broadcast::Error::TooWide(_) => Self::new(code::SELECTION_TOO_WIDE, error.to_string()),
             broadcast::Error::Full(_) => {
                 Self::new(code::OVERLOADED, "the gateway has as many streams as it may; try again")

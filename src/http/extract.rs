@@ -3,15 +3,29 @@
 pub mod accept;
 pub mod produce;
 pub mod query;
+pub mod reading;
 
 use super::error::{ApiError, code};
 use super::observe::id_of;
 use crate::access::{Access, Action, Caller, Decision};
-use crate::record::TopicName;
+use crate::broadcast::Address;
+use crate::record::{Selection, TopicName};
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use std::convert::Infallible;
 use tower_http::request_id::RequestId as NativeId;
+
+/// The topics that a path names by `{topics}`: a list whose members may be patterns.
+pub struct Topics(pub Selection);
+
+impl<S: Send + Sync> FromRequestParts<S> for Topics {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let selection = Selection::parse(&topics(parts, state).await?);
+        selection.map(Self).map_err(|invalid| ApiError::new(code::INVALID_TOPIC, invalid.to_string()))
+    }
+}
 
 /// The one topic that a path names by `{topics}`.
 pub struct OneTopic(pub TopicName);
@@ -20,20 +34,45 @@ impl<S: Send + Sync> FromRequestParts<S> for OneTopic {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        // Fails for a path that is not UTF-8 when decoded, which no topic name is.
-        let params = RawPathParams::from_request_parts(parts, state)
-            .await
-            .map_err(|rejection| ApiError::new(code::INVALID_TOPIC, rejection.body_text()))?;
-        let text = params.iter().find(|(name, _)| *name == "topics").map_or("", |(_, text)| text);
+        let text = topics(parts, state).await?;
         if text.contains([',', '*']) {
             let detail =
                 format!("`{text}` is a list or a pattern; this request takes one literal topic name");
             return Err(ApiError::new(code::ONE_TOPIC_ONLY, detail));
         }
-        let name = TopicName::parse(text)
-            .map_err(|invalid| ApiError::new(code::INVALID_TOPIC, invalid.to_string()))?;
-        Ok(Self(name))
+        let name = TopicName::parse(&text);
+        name.map(Self).map_err(|invalid| ApiError::new(code::INVALID_TOPIC, invalid.to_string()))
     }
+}
+
+async fn topics<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<String, ApiError> {
+    param(parts, state, "topics").await
+}
+
+/// A segment of the path, by its name in the route.
+async fn param<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result<String, ApiError> {
+    // Fails for a path that is not UTF-8 when decoded, which no topic name is.
+    let params = RawPathParams::from_request_parts(parts, state)
+        .await
+        .map_err(|rejection| ApiError::new(code::INVALID_TOPIC, rejection.body_text()))?;
+    Ok(params.iter().find(|(found, _)| *found == name).map_or("", |(_, text)| text).to_owned())
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Address {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let OneTopic(topic) = OneTopic::from_request_parts(parts, state).await?;
+        let partition = param(parts, state, "partition").await?;
+        let partition = digits(&partition).ok_or_else(|| query::invalid("partition", "it is no number"))?;
+        let offset = param(parts, state, "offset").await?;
+        let offset = digits(&offset).ok_or_else(|| query::invalid("offset", "it is no number"))?;
+        Ok(Self { topic, partition, offset })
+    }
+}
+
+fn digits<T: std::str::FromStr>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
@@ -64,4 +103,14 @@ pub fn authorise(access: &Access, caller: &Caller, action: Action<'_>) -> Result
         Decision::Allow => Ok(()),
         Decision::Deny => Err(ApiError::new(code::FORBIDDEN, format!("{caller} may not do this"))),
     }
+}
+
+/// Refuses a selection of which `caller` may not read every part.
+///
+/// # Errors
+/// 403 `forbidden`.
+pub fn authorise_reading(access: &Access, caller: &Caller, topics: &Selection) -> Result<(), ApiError> {
+    let literals = topics.literals().iter().map(Action::Read);
+    let patterns = topics.patterns().iter().map(|pattern| Action::ReadMatching(pattern));
+    literals.chain(patterns).try_for_each(|action| authorise(access, caller, action))
 }

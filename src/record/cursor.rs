@@ -74,9 +74,14 @@ impl TopicMark {
         self.name == other.name
     }
 
+    /// Whether it says which incarnation of the topic it means.
+    pub fn has_id(self) -> bool {
+        self.id != [0, 0]
+    }
+
     /// Whether both mean the same incarnation, as far as both sides know ids.
     pub fn same_id(self, other: Self) -> bool {
-        self.id == other.id || self.id == [0, 0] || other.id == [0, 0]
+        self.id == other.id || !self.has_id() || !other.has_id()
     }
 }
 
@@ -84,6 +89,11 @@ impl Cursor {
     /// A cursor over one topic.
     pub fn of(topic: TopicMark, next: Vec<i64>) -> Self {
         Self { segments: vec![Segment { topic, next }], finished: false }
+    }
+
+    /// The same place, as the end that a reader was asked for.
+    pub fn finish(self) -> Self {
+        Self { finished: true, ..self }
     }
 
     /// Whether a text claims to be a cursor of some kind, known or not: a short word, then a dot.

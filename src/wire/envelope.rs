@@ -4,14 +4,22 @@
 //! envelope says which. Keys and header values are never parsed. Written straight into the frame: building a
 //! `serde_json::Value` would lose number precision and cost an allocation a member.
 
-use crate::record::{Header, Record, json};
+use crate::record::{Header, Record, ValueForm, json};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::BytesMut;
 
-/// Appends the envelope of `record` to `out`, without a line break.
-pub fn write(record: &Record, out: &mut BytesMut) {
-    put(out, "{\"topic\":\"");
+/// A value was asked for as JSON and is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotJson;
+
+/// Appends the members of the envelope of `record`, without the braces around them and without a line break.
+///
+/// # Errors
+/// When the value is to be JSON and is none; then nothing is appended.
+pub fn write_members(record: &Record, form: ValueForm, out: &mut BytesMut) -> Result<(), NotJson> {
+    let begun = out.len();
+    put(out, "\"topic\":\"");
     put(out, record.topic.as_str());
     put(out, "\",\"partition\":");
     integer(record.partition.into(), out);
@@ -30,8 +38,11 @@ pub fn write(record: &Record, out: &mut BytesMut) {
         write_header(header, out);
     }
     put(out, "],");
-    write_value(record.value.as_deref(), out);
-    put(out, "}");
+    let written = write_value(record.value.as_deref(), form, out);
+    if written.is_err() {
+        out.truncate(begun);
+    }
+    written
 }
 
 /// Appends `"key":…` and, where the key is not UTF-8, `"key_encoding":"base64"`.
@@ -62,24 +73,34 @@ fn write_header((name, value): &Header, out: &mut BytesMut) {
     put(out, "]");
 }
 
-fn write_value(value: Option<&[u8]>, out: &mut BytesMut) {
+fn write_value(value: Option<&[u8]>, form: ValueForm, out: &mut BytesMut) -> Result<(), NotJson> {
     put(out, "\"value\":");
     let Some(value) = value else {
-        return put(out, "null,\"tombstone\":true");
+        put(out, "null,\"tombstone\":true");
+        return Ok(());
     };
-    if let Some(text) = json::on_one_line(value) {
-        put(out, &text);
-        // A bare string or null would be misread as text or as a tombstone when the line is posted back.
-        if text.starts_with('"') || text == "null" {
-            put(out, ",\"value_encoding\":\"json\"");
+    let json =
+        if matches!(form, ValueForm::Auto | ValueForm::Json) { json::on_one_line(value) } else { None };
+    let text = if form == ValueForm::Base64 { None } else { std::str::from_utf8(value).ok() };
+    match (json, text) {
+        (Some(json), _) => {
+            put(out, &json);
+            // A bare string or null would be misread as text or as a tombstone when the line is posted back.
+            if json.starts_with('"') || json == "null" {
+                put(out, ",\"value_encoding\":\"json\"");
+            }
         }
-    } else if let Ok(text) = std::str::from_utf8(value) {
-        string(text, out);
-        put(out, ",\"value_encoding\":\"text\"");
-    } else {
-        base64(value, out);
-        put(out, ",\"value_encoding\":\"base64\"");
+        (None, _) if form == ValueForm::Json => return Err(NotJson),
+        (None, Some(text)) => {
+            string(text, out);
+            put(out, ",\"value_encoding\":\"text\"");
+        }
+        (None, None) => {
+            base64(value, out);
+            put(out, ",\"value_encoding\":\"base64\"");
+        }
     }
+    Ok(())
 }
 
 fn put(out: &mut BytesMut, text: &str) {
@@ -111,8 +132,8 @@ mod tests {
     use crate::record::TopicName;
     use bytes::Bytes;
 
-    fn envelope(key: Option<&'static [u8]>, value: Option<&'static [u8]>, headers: Vec<Header>) -> String {
-        let record = Record {
+    fn record(key: Option<&'static [u8]>, value: Option<&'static [u8]>, headers: Vec<Header>) -> Record {
+        Record {
             topic: TopicName::parse("orders").expect("a legal name"),
             partition: 2,
             offset: 1203,
@@ -120,9 +141,14 @@ mod tests {
             key: key.map(Bytes::from_static),
             value: value.map(Bytes::from_static),
             headers,
-        };
-        let mut out = BytesMut::new();
-        write(&record, &mut out);
+        }
+    }
+
+    fn envelope(key: Option<&'static [u8]>, value: Option<&'static [u8]>, headers: Vec<Header>) -> String {
+        let mut out = BytesMut::from(&b"{"[..]);
+        write_members(&record(key, value, headers), ValueForm::Auto, &mut out)
+            .expect("auto takes every value");
+        put(&mut out, "}");
         let text = String::from_utf8(out.to_vec()).expect("UTF-8");
         serde_json::from_str::<serde_json::Value>(&text).expect("one JSON object");
         assert!(!text.contains(['\n', '\r']), "one line: {text}");
@@ -174,6 +200,28 @@ mod tests {
             (Some(&b"\xfe"[..]), r#""key":"/g==","key_encoding":"base64","headers""#),
         ] {
             assert!(envelope(key, None, vec![]).contains(expected), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn a_form_is_kept_whatever_the_value_is() {
+        let table: &[(ValueForm, &'static [u8], Option<&str>)] = &[
+            (ValueForm::Json, b"{\"a\":1}", Some(r#""value":{"a":1}"#)),
+            (ValueForm::Json, b"text", None),
+            (ValueForm::Json, b"", None),
+            (ValueForm::Text, b"{\"a\":1}", Some(r#""value":"{\"a\":1}","value_encoding":"text""#)),
+            (ValueForm::Text, b"\xff", Some(r#""value":"/w==","value_encoding":"base64""#)),
+            (ValueForm::Base64, b"{}", Some(r#""value":"e30=","value_encoding":"base64""#)),
+            (ValueForm::Base64, b"", Some(r#""value":"","value_encoding":"base64""#)),
+        ];
+        for (form, value, expected) in table {
+            let mut out = BytesMut::from(&b"before"[..]);
+            let written = write_members(&record(None, Some(value), vec![]), *form, &mut out);
+            let text = String::from_utf8(out.to_vec()).expect("UTF-8");
+            match expected {
+                Some(expected) => assert!(text.ends_with(expected), "{form:?} {text}"),
+                None => assert_eq!((written, text.as_str()), (Err(NotJson), "before"), "{form:?}"),
+            }
         }
     }
 }

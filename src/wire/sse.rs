@@ -4,38 +4,15 @@
 //! of its own, or refuse such a value altogether. User bytes never become protocol bytes: ids are ASCII by
 //! construction, event names are ours, and data is split on CR, LF and CRLF.
 
-use super::envelope;
-use crate::record::Record;
+use super::Event;
+use super::envelope::{self, NotJson};
+use crate::record::{Record, ValueForm};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::BytesMut;
-use std::time::Duration;
-
-/// What stands in `data:` of a record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
-    /// The whole record as one JSON object.
-    #[default]
-    Envelope,
-    /// The value alone; a tombstone and a value that is not UTF-8 are named events.
-    Value,
-}
 
 /// A comment without a blank line: keeps a quiet connection alive and is no event to any client.
 pub const HEARTBEAT: &[u8] = b":\n";
-
-/// The fields of a named event.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Event<'a> {
-    /// Its name; never `error`, `open` or `message`, which are EventSource's own.
-    pub name: &'a str,
-    /// The cursor a client hands back to go on from here.
-    pub id: Option<&'a str>,
-    /// How long a client waits before it comes back.
-    pub retry: Option<Duration>,
-    /// JSON on one line.
-    pub data: &'a str,
-}
 
 /// Appends a named event.
 pub fn write_event(event: Event<'_>, out: &mut BytesMut) {
@@ -43,36 +20,54 @@ pub fn write_event(event: Event<'_>, out: &mut BytesMut) {
     if let Some(retry) = event.retry {
         field(out, "retry: ", itoa::Buffer::new().format(retry.as_millis()));
     }
-    if let Some(id) = event.id {
-        field(out, "id: ", id);
-    }
+    write_id(event.id, out);
     data(out, event.data);
     put(out, "\n");
 }
 
-/// Appends a record, which has no `event:` line so that a page's `onmessage` sees it.
-pub fn write_record(record: &Record, id: &str, format: Format, out: &mut BytesMut) {
-    field(out, "id: ", id);
-    match (format, record.value.as_deref()) {
-        (Format::Envelope, _) => {
-            put(out, "data: ");
-            envelope::write(record, out);
-            put(out, "\n");
-        }
-        (Format::Value, None) => {
+/// Appends a record's envelope, which has no `event:` line so that a page's `onmessage` sees it.
+///
+/// # Errors
+/// When the value is to be JSON and is none; then nothing is appended.
+pub fn write_envelope(
+    record: &Record,
+    id: Option<&str>,
+    form: ValueForm,
+    out: &mut BytesMut,
+) -> Result<(), NotJson> {
+    let begun = out.len();
+    write_id(id, out);
+    put(out, "data: {");
+    if envelope::write_members(record, form, out).is_err() {
+        out.truncate(begun);
+        return Err(NotJson);
+    }
+    put(out, "}\n\n");
+    Ok(())
+}
+
+/// Appends a record's value alone; a tombstone and a value that is not UTF-8 are named events.
+pub fn write_value(record: &Record, id: Option<&str>, out: &mut BytesMut) {
+    write_id(id, out);
+    match record.value.as_deref().map(|value| (value, std::str::from_utf8(value))) {
+        None => {
             put(out, "event: tombstone\ndata: {");
             envelope::write_key(record.key.as_deref(), out);
             put(out, "}\n");
         }
-        (Format::Value, Some(value)) => match std::str::from_utf8(value) {
-            Ok(text) => data(out, text),
-            Err(_) => {
-                put(out, "event: binary\n");
-                field(out, "data: ", &STANDARD.encode(value));
-            }
-        },
+        Some((_, Ok(text))) => data(out, text),
+        Some((value, Err(_))) => {
+            put(out, "event: binary\n");
+            field(out, "data: ", &STANDARD.encode(value));
+        }
     }
     put(out, "\n");
+}
+
+fn write_id(id: Option<&str>, out: &mut BytesMut) {
+    if let Some(id) = id {
+        field(out, "id: ", id);
+    }
 }
 
 fn put(out: &mut BytesMut, text: &str) {
@@ -106,6 +101,7 @@ mod tests {
     use super::*;
     use crate::record::TopicName;
     use bytes::Bytes;
+    use std::time::Duration;
 
     fn record(value: Option<&'static [u8]>) -> Record {
         Record {
@@ -119,9 +115,9 @@ mod tests {
         }
     }
 
-    fn frame(value: Option<&'static [u8]>, format: Format) -> String {
+    fn value_frame(value: Option<&'static [u8]>) -> String {
         let mut out = BytesMut::new();
-        write_record(&record(value), "1.AB", format, &mut out);
+        write_value(&record(value), Some("1.AB"), &mut out);
         String::from_utf8(out.to_vec()).expect("UTF-8")
     }
 
@@ -135,9 +131,12 @@ mod tests {
 
     #[test]
     fn a_record_has_an_id_and_no_event_name() {
+        let mut out = BytesMut::new();
+        write_envelope(&record(Some(b"{}")), Some("1.AB"), ValueForm::Auto, &mut out)
+            .expect("auto takes every value");
         assert_eq!(
-            frame(Some(b"{}"), Format::Envelope),
-            "id: 1.AB\ndata: {\"topic\":\"t\",\"partition\":0,\"offset\":7,\"timestamp\":1,\"key\":\"k\",\"headers\":[],\"value\":{}}\n\n"
+            &out[..],
+            b"id: 1.AB\ndata: {\"topic\":\"t\",\"partition\":0,\"offset\":7,\"timestamp\":1,\"key\":\"k\",\"headers\":[],\"value\":{}}\n\n"
         );
     }
 
@@ -151,13 +150,13 @@ mod tests {
             (b"\r\r\n", "data:\ndata:\ndata:\n"),
         ];
         for (value, expected) in table {
-            assert_eq!(frame(Some(value), Format::Value), format!("id: 1.AB\n{expected}\n"), "{value:?}");
+            assert_eq!(value_frame(Some(value)), format!("id: 1.AB\n{expected}\n"), "{value:?}");
         }
     }
 
     #[test]
     fn tombstones_and_binary_values_are_named_events() {
-        assert_eq!(frame(None, Format::Value), "id: 1.AB\nevent: tombstone\ndata: {\"key\":\"k\"}\n\n");
-        assert_eq!(frame(Some(b"\xff"), Format::Value), "id: 1.AB\nevent: binary\ndata: /w==\n\n");
+        assert_eq!(value_frame(None), "id: 1.AB\nevent: tombstone\ndata: {\"key\":\"k\"}\n\n");
+        assert_eq!(value_frame(Some(b"\xff")), "id: 1.AB\nevent: binary\ndata: /w==\n\n");
     }
 }

@@ -7,11 +7,14 @@
 
 mod harness;
 
+mod address;
 mod broker;
 mod clients;
 mod dev;
 mod docs;
 mod edge;
+mod kafka;
+mod kill;
 mod produce;
 mod stream;
 mod topics;
@@ -20,11 +23,14 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let tests = [
+        address::tests(),
         broker::tests(),
         clients::tests(),
         dev::tests(),
         docs::tests(),
         edge::tests(),
+        kafka::tests(),
+        kill::tests(),
         produce::tests(),
         stream::tests(),
         topics::tests(),

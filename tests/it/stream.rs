@@ -4,6 +4,7 @@ mod connections;
 mod control;
 mod envelope;
 mod faults;
+mod forms;
 mod isolation;
 mod losses;
 mod many_partitions;
@@ -22,6 +23,7 @@ pub fn tests() -> Vec<Test> {
         control::tests(),
         envelope::tests(),
         faults::tests(),
+        forms::tests(),
         isolation::tests(),
         losses::tests(),
         many_partitions::tests(),

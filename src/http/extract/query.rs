@@ -113,6 +113,23 @@ impl Query {
         })
     }
 
+    /// A number within `bounds`, written in digits alone.
+    ///
+    /// # Errors
+    /// When it is none, or lies outside.
+    pub fn count(
+        &mut self,
+        name: &'static str,
+        bounds: std::ops::RangeInclusive<usize>,
+    ) -> Result<Option<usize>, ApiError> {
+        self.parsed(name, |value| {
+            let digits = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
+            let number = value.parse().ok().filter(|number| digits && bounds.contains(number));
+            let (least, most) = (bounds.start(), bounds.end());
+            number.ok_or_else(|| format!("`{}` is no number between {least} and {most}", brief(value)))
+        })
+    }
+
     /// Ends the taking.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use super::super::error::ApiError;
 use crate::broadcast::{Item, Stream};
+use crate::wire::Format;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -9,10 +10,10 @@ use bytes::{Bytes, BytesMut};
 use std::convert::Infallible;
 
 /// The cursor the stream really began at.
-const START: HeaderName = HeaderName::from_static("kafka-stream-start");
+pub(super) const START: HeaderName = HeaderName::from_static("kafka-stream-start");
 
 /// What was lost before it began.
-const LOSS: HeaderName = HeaderName::from_static("kafka-stream-loss");
+pub(super) const LOSS: HeaderName = HeaderName::from_static("kafka-stream-loss");
 
 /// Tells nginx not to buffer.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -21,12 +22,12 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 const MAX_START_BYTES: usize = 1024;
 
 /// The response of a stream; `request_id` stands in a fault that ends it.
-pub fn respond(stream: Stream, request_id: String) -> Response {
+pub fn respond(stream: Stream, format: Format, request_id: String) -> Response {
     let start = stream.start().to_string();
     let loss = stream.loss().map_or("none", |loss| loss.as_str());
-    let mut response = Body::from_stream(parts(stream, request_id)).into_response();
+    let mut response = Body::from_stream(parts(stream, format, request_id)).into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
     headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
     headers.insert(header::VARY, HeaderValue::from_static("Accept, Origin"));
@@ -41,9 +42,10 @@ pub fn respond(stream: Stream, request_id: String) -> Response {
 
 fn parts(
     stream: Stream,
+    format: Format,
     request_id: String,
 ) -> impl futures_util::Stream<Item = Result<Bytes, Infallible>> + Send {
-    futures_util::stream::unfold((stream, request_id), async |(mut stream, request_id)| {
+    futures_util::stream::unfold((stream, format, request_id), async |(mut stream, format, request_id)| {
         let bytes = match stream.next().await? {
             Item::Frames(bytes) => bytes,
             Item::Fault(error) => {
@@ -55,10 +57,10 @@ fn parts(
                     "a stream ends"
                 );
                 let mut frame = BytesMut::new();
-                error.fault(&request_id, true, &mut frame);
+                error.fault(&request_id, true, format, &mut frame);
                 frame.freeze()
             }
         };
-        Some((Ok(bytes), (stream, request_id)))
+        Some((Ok(bytes), (stream, format, request_id)))
     })
 }

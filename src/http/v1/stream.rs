@@ -1,16 +1,15 @@
-//! `/v1/topics/{topics}/stream`: records as they come, by server-sent events.
+//! `/v1/topics/{topics}/stream`: records as they come, by server-sent events or as lines of JSON.
 
-use crate::access::{Access, Action, Caller};
-use crate::broadcast::{Broadcast, Request};
+use crate::access::{Access, Caller};
+use crate::broadcast::{Broadcast, Ids, Manner};
 use crate::http::error::{ApiError, code};
-use crate::http::extract::accept::{EventStream, event_stream};
+use crate::http::extract::accept::{Accepted, accepted};
 use crate::http::extract::query::{Query, invalid};
-use crate::http::extract::{OneTopic, RequestId, authorise};
-use crate::http::reply::stream::respond;
+use crate::http::extract::reading::{reading, value_form};
+use crate::http::extract::{RequestId, Topics, authorise_reading};
+use crate::http::reply::{not_json, stream};
 use crate::http::state::Limits;
-use crate::record::start::StartError;
-use crate::record::{Cursor, Start, TopicName};
-use crate::wire::sse::Format;
+use crate::wire::Format;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -19,79 +18,82 @@ use std::time::Duration;
 /// The shortest and the longest heartbeat a client may ask for.
 const HEARTBEAT: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
 
+/// The shortest and the longest lifetime a client may ask for.
+const MAX_AGE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(86_400));
+
 /// `GET /v1/topics/{topics}/stream`: history from a position, then the tail, until the client leaves.
 pub async fn open(
     State(broadcast): State<Broadcast>,
     (State(access), State(limits)): (State<Access>, State<Limits>),
-    (caller, OneTopic(topic), RequestId(id)): (Caller, OneTopic, RequestId),
+    (caller, Topics(topics), RequestId(id)): (Caller, Topics, RequestId),
     headers: HeaderMap,
-    query: Query,
+    mut query: Query,
 ) -> Result<Response, ApiError> {
-    let accepted = event_stream(&headers);
-    if accepted == EventStream::Refused {
-        return Err(ApiError::new(code::NOT_ACCEPTABLE, "this route sends text/event-stream"));
-    }
-    let (request, plain_errors) = read(topic, query, &headers, limits)?;
-    authorise(&access, &caller, Action::Read(&request.topic))?;
-    if request.cursor().is_some_and(|cursor| cursor.finished) {
+    let form = negotiate(&headers)?;
+    let reading = reading(topics, &mut query, &headers, limits)?;
+    let (manner, as_status) = manner(form, query, limits, &id)?;
+    authorise_reading(&access, &caller, &reading.topics)?;
+    if reading.cursor().is_some_and(|cursor| cursor.finished) {
         // The stream that wrote this cursor reached its end: 204 tells an EventSource to stop for good.
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    match broadcast.open(request).await.map_err(ApiError::from) {
-        Ok(stream) => Ok(respond(stream, id)),
-        Err(error) if accepted == EventStream::Named && !plain_errors => Err(error.as_event()),
+    let format = manner.format;
+    match broadcast.open(reading, manner).await.map_err(ApiError::from) {
+        Ok(stream) => Ok(stream::respond(stream, format, id)),
+        Err(error) if form == Form::Events { named: true } && !as_status => Err(error.as_event()),
         Err(error) => Err(error),
     }
 }
 
-/// Reads what was asked for, and whether failures are wanted as plain statuses.
-fn read(
-    topic: TopicName,
-    mut query: Query,
-    headers: &HeaderMap,
-    limits: Limits,
-) -> Result<(Request, bool), ApiError> {
-    let from = query.one("from")?;
-    let later = (query.one("last_event_id")?, query.one("lastEventId")?);
-    let format = query.word("format", &[("envelope", Format::Envelope), ("value", Format::Value)])?;
-    let heartbeat = query.duration("heartbeat", HEARTBEAT)?;
-    let plain_errors = query.word("errors", &[("fault", false), ("status", true)])?;
-    query.finish()?;
-    let header = headers.get("last-event-id").map(|value| value.to_str().map(str::to_owned));
-    let header = header.transpose().map_err(|_| bad_cursor("Last-Event-ID is not ASCII"))?;
-    // An empty id is what a client has that was told none: it says nothing.
-    let given = [header, later.0, later.1].into_iter().flatten().find(|id| !id.is_empty());
-    let request = Request {
-        topic,
-        from: from.map_or(Ok(Start::Latest), |text| read_start(&text, limits))?,
-        cursor: given.map(|text| read_cursor(&text, limits)).transpose()?,
-        format: format.unwrap_or_default(),
-        heartbeat: heartbeat.unwrap_or(limits.heartbeat),
-    };
-    Ok((request, plain_errors.unwrap_or(false)))
+/// What the client is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Server-sent events; `named` when that is what it asked for, not only what it takes.
+    Events { named: bool },
+    /// Newline-delimited JSON.
+    Lines,
 }
 
-fn read_start(text: &str, limits: Limits) -> Result<Start, ApiError> {
-    check_length(text, limits)?;
-    Start::parse(text).map_err(|error| match error {
-        StartError::Cursor(error) => bad_cursor(error),
-        other => invalid("from", other),
-    })
-}
-
-fn read_cursor(text: &str, limits: Limits) -> Result<Cursor, ApiError> {
-    check_length(text, limits)?;
-    Cursor::parse(text).map_err(bad_cursor)
-}
-
-fn check_length(text: &str, limits: Limits) -> Result<(), ApiError> {
-    let most = limits.max_cursor_bytes;
-    if text.len() <= most {
-        return Ok(());
+fn negotiate(headers: &HeaderMap) -> Result<Form, ApiError> {
+    let events = accepted(headers, "text/event-stream");
+    let lines = accepted(headers, "application/x-ndjson");
+    if !events.is_taken() && !lines.is_taken() {
+        let detail = "this route sends text/event-stream and application/x-ndjson";
+        return Err(ApiError::new(code::NOT_ACCEPTABLE, detail));
     }
-    Err(ApiError::new(code::SELECTION_TOO_WIDE, format!("the cursor is longer than {most} bytes")))
+    let named = matches!(events, Accepted::Named(_));
+    Ok(if lines.rank() > events.rank() { Form::Lines } else { Form::Events { named } })
 }
 
-fn bad_cursor(reason: impl std::fmt::Display) -> ApiError {
-    ApiError::new(code::INVALID_CURSOR, reason.to_string())
+/// Reads how the stream is to be told, and whether failures are wanted as plain statuses.
+fn manner(form: Form, mut query: Query, limits: Limits, id: &str) -> Result<(Manner, bool), ApiError> {
+    let value_alone = query.word("format", &[("envelope", false), ("value", true)])?.unwrap_or(false);
+    let value = value_form(&mut query)?;
+    let ids = query.word("ids", &[("event", Ids::Event), ("flush", Ids::Flush)])?;
+    let heartbeat = query.duration("heartbeat", HEARTBEAT)?;
+    let ping = query.flag("ping")?;
+    let max_age = query.duration("max_age", MAX_AGE)?;
+    let as_status = query.word("errors", &[("fault", false), ("status", true)])?;
+    query.finish()?;
+    let format = match (form, value_alone, value) {
+        (Form::Lines, true, _) => return Err(invalid("format", "lines of JSON are envelopes")),
+        (Form::Lines, false, value) => Format::Lines(value.unwrap_or_default()),
+        (Form::Events { .. }, true, None) => Format::Values,
+        (Form::Events { .. }, true, Some(_)) => {
+            return Err(invalid(
+                "value",
+                "it is the form of a value in an envelope, and `format=value` has none",
+            ));
+        }
+        (Form::Events { .. }, false, value) => Format::Events(value.unwrap_or_default()),
+    };
+    let manner = Manner {
+        format,
+        ids: ids.unwrap_or_default(),
+        heartbeat: heartbeat.unwrap_or(limits.heartbeat),
+        ping,
+        max_age: max_age.or((form != Form::Lines).then_some(limits.max_age)),
+        not_json: not_json(id.to_owned()),
+    };
+    Ok((manner, as_status.unwrap_or(false)))
 }

@@ -71,7 +71,7 @@ fn the_gateways_catalog_is_told_ids_partitions_and_the_ends_of_logs() {
     let topic = wait(catalog.refresh(&TopicName::parse("t").expect("a name"))).expect("the topic");
     assert_eq!(topic.id.map(Uuid::from_bytes), Some(id_of(&broker, "t")));
     assert_eq!(topic.partitions.len(), 3);
-    let ends = &wait(catalog.watermarks(&[topic.clone()])).expect("watermarks")[0];
+    let ends = &wait(catalog.watermarks(std::slice::from_ref(&topic))).expect("watermarks")[0];
     assert_eq!(
         (&ends.earliest, &ends.last_stable, &ends.high),
         (&vec![0; 3], &vec![2, 0, 0], &vec![2, 0, 0])

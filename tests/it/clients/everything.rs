@@ -3,8 +3,8 @@
 use super::content;
 use super::feed::{Client, Feed, pages};
 use super::reader::Reader;
-use crate::harness::{Context, Cut, Draft, Entry, Event, Relay, Test, Writer, until};
-use crate::stream::property::decode;
+use crate::harness::{Context, Cut, Draft, Relay, Test, Writer, until};
+use crate::stream::property::decode::Form;
 use crate::tests;
 use futures_util::future::join_all;
 
@@ -33,11 +33,9 @@ const LIVE: usize = 200;
 /// Cuts in a backlog, in the middle of the answer's head, again far into the backlog; a fifth comes amid live records.
 const CUTS: [Cut; 4] = [Cut::Closed(150_003), Cut::Reset(40), Cut::Reset(400_001), Cut::Closed(300_007)];
 
-type Check = fn(&Event, &Entry) -> Result<(), String>;
-
-/// The two forms of a stream's records.
-const ENVELOPE: (&str, Check) = ("envelope", decode::check_envelope);
-const VALUE: (&str, Check) = ("value", decode::check_value);
+/// The two formats of a stream of events.
+const ENVELOPE: (&str, Form) = ("envelope", Form::Auto);
+const VALUE: (&str, Form) = ("value", Form::Value);
 
 async fn chromiums_event_source_sees_every_record_once(context: Context) {
     reads_everything(&context, Client::Page("event_source.html"), ENVELOPE).await;
@@ -79,7 +77,7 @@ async fn curl_sees_every_record_once(context: Context) {
     reads_everything(&context, Client::Script("curl_sse"), ENVELOPE).await;
 }
 
-async fn reads_everything(context: &Context, client: Client, (format, check): (&str, Check)) {
+async fn reads_everything(context: &Context, client: Client, (format, form): (&str, Form)) {
     let topic = context.topic("everything", PARTITIONS as i32).await;
     let (gateway, writer) = (context.gateway().await, context.kafka().writer());
     write(&writer, &topic, 0..BEFORE).await;
@@ -105,7 +103,7 @@ async fn reads_everything(context: &Context, client: Client, (format, check): (&
         writer.write(&topic, partition as i32, &Draft::value("the last")).await;
     }
     reader.read(RECORDS + PARTITIONS).await;
-    reader.compare(&context.kafka().consume_all(&topic).await, check);
+    reader.compare(&context.kafka().consume_all(&topic).await, form);
     assert_eq!(relay.cuts(), CUTS.len() + 1);
     let path = stream.split('?').next().unwrap_or_default();
     let ids = relay.last_ids(path);

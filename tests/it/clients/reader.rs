@@ -2,6 +2,7 @@
 
 use super::feed::Feed;
 use crate::harness::{Entry, Event};
+use crate::stream::property::decode::{self, Form};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sluicegate::record::Cursor;
@@ -86,8 +87,8 @@ impl Reader {
         (partition, self.position[partition] - 1)
     }
 
-    /// That every entry of the ledger was handed on once, in the order of its partition, and `check` agrees.
-    pub fn compare(&mut self, ledger: &[Entry], check: fn(&Event, &Entry) -> Result<(), String>) {
+    /// That every entry of the ledger was handed on once, in the order of its partition, as it was written.
+    pub fn compare(&mut self, ledger: &[Entry], form: Form) {
         self.seen.sort_by_key(|seen| seen.partition);
         let seen: Vec<_> = self.seen.iter().map(|seen| (seen.partition as i32, seen.offset)).collect();
         let written: Vec<_> = ledger.iter().map(|entry| (entry.partition, entry.offset)).collect();
@@ -96,7 +97,8 @@ impl Reader {
             panic!("{} seen, {} written, the first that differs: {at:?}", seen.len(), written.len());
         }
         for (seen, entry) in self.seen.iter().zip(ledger) {
-            check(&seen.event, entry).unwrap_or_else(|reason| panic!("{reason}\n{seen:?}\n{entry:?}"));
+            decode::check(&seen.event, form, entry)
+                .unwrap_or_else(|reason| panic!("{reason}\n{seen:?}\n{entry:?}"));
         }
     }
 }

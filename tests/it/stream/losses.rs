@@ -1,6 +1,6 @@
 //! Positions that the log no longer has, or never had: told, never passed over in silence.
 
-use crate::harness::{Context, Draft, Gateway, Sse, Test};
+use crate::harness::{Context, Draft, Gateway, Sse, Test, send};
 use crate::tests;
 use serde_json::json;
 use sluicegate::record::Cursor;
@@ -15,6 +15,7 @@ pub fn tests() -> Vec<Test> {
         records_deleted_under_a_running_stream_are_told_as_expired needs [DeleteRecords],
         of_several_losses_the_worst_is_named_and_every_gap_is_told needs [DeleteRecords],
         a_stream_that_looks_for_its_place_still_beats_and_ends,
+        who_wants_to_fail_is_refused_what_is_lost,
     ]
 }
 
@@ -211,4 +212,19 @@ async fn a_stream_that_looks_for_its_place_still_beats_and_ends(context: Context
     while stream.more().await {}
     assert!(begun.elapsed() < Duration::from_secs(3), "it ended after {:?}", begun.elapsed());
     ending.await.expect("the gateway ends");
+}
+
+async fn who_wants_to_fail_is_refused_what_is_lost(context: Context) {
+    let (gateway, topic) = (context.gateway().await, context.topic("fail", 1).await);
+    gateway.produce(&topic, "", "{}").await.receipt();
+    for query in ["from=0:7&on_loss=fail", "from=0:7&on_loss=fail&errors=status"] {
+        let detail = send(gateway.streaming(&topic, query)).await.refusal(410, "position_lost");
+        assert!(detail.contains("truncated"), "{detail}");
+        let page =
+            gateway.get(&format!("/v1/topics/{topic}/records?{query}").replace("&errors=status", "")).await;
+        page.refusal(410, "position_lost");
+    }
+    let mut stream = gateway.stream(&topic, "from=0:0&on_loss=fail").await;
+    stream.expect("ready").await;
+    assert_eq!(stream.expect("message").await.json()["offset"], 0);
 }

@@ -13,7 +13,8 @@ pub fn tests() -> Vec<Test> {
         a_partition_that_is_not_there_is_refused,
         an_unknown_parameter_is_refused_and_the_known_ones_are_named,
         a_client_that_reads_no_events_is_refused,
-        a_list_or_a_pattern_of_topics_is_refused,
+        what_can_be_the_name_of_no_topic_is_refused,
+        offsets_of_several_topics_are_refused,
         a_topic_that_is_not_there_is_refused_and_not_made,
     ]
 }
@@ -50,7 +51,19 @@ async fn a_cursor_that_does_not_decode_is_refused_and_never_guessed(context: Con
 
 async fn a_start_of_no_known_form_is_refused(context: Context) {
     let (gateway, topic) = (context.gateway().await, context.topic("starts", 1).await);
-    for from in ["", "first", "0", "-5", "0:", ":1", "0:1,", "0:-1", "0:1,0:2", "0:99999999999999999999"] {
+    for from in [
+        "",
+        "first",
+        "-0",
+        "-10001",
+        "2026-11-22",
+        "0:",
+        ":1",
+        "0:1,",
+        "0:-1",
+        "0:1,0:2",
+        "0:99999999999999999999",
+    ] {
         let detail =
             refused(&gateway, &topic, &format!("from={from}")).await.refusal(400, "invalid_parameter");
         assert!(detail.starts_with("from"), "{detail}");
@@ -62,6 +75,18 @@ async fn a_start_of_no_known_form_is_refused(context: Context) {
         "heartbeat=61s",
         "errors=no",
         "from=latest&from=earliest",
+        "until=later",
+        "partition=3-1",
+        "partition=",
+        "from=0:1&partition=1",
+        "value=xml",
+        "format=value&value=text",
+        "isolation=none",
+        "on_loss=ignore",
+        "ids=none",
+        "ping=yes",
+        "max_age=9s",
+        "max_age=25h",
     ] {
         refused(&gateway, &topic, query).await.refusal(400, "invalid_parameter");
     }
@@ -108,7 +133,23 @@ async fn a_partition_that_is_not_there_is_refused(context: Context) {
 async fn an_unknown_parameter_is_refused_and_the_known_ones_are_named(context: Context) {
     let (gateway, topic) = (context.gateway().await, context.topic("parameters", 1).await);
     let detail = refused(&gateway, &topic, "form=earliest").await.refusal(400, "unknown_parameter");
-    for name in ["form", "from", "last_event_id", "lastEventId", "format", "heartbeat", "errors"] {
+    for name in [
+        "form",
+        "from",
+        "last_event_id",
+        "lastEventId",
+        "until",
+        "partition",
+        "value",
+        "isolation",
+        "on_loss",
+        "format",
+        "ids",
+        "heartbeat",
+        "ping",
+        "max_age",
+        "errors",
+    ] {
         assert!(detail.contains(name), "{name} in {detail}");
     }
 }
@@ -116,18 +157,26 @@ async fn an_unknown_parameter_is_refused_and_the_known_ones_are_named(context: C
 async fn a_client_that_reads_no_events_is_refused(context: Context) {
     let (gateway, topic) = (context.gateway().await, context.topic("accept", 1).await);
     let path = format!("/v1/topics/{topic}/stream");
-    for accept in ["application/json", "text/html, application/xml;q=0.9", "*/*, text/event-stream;q=0"] {
+    for accept in
+        ["application/json", "application/x-ndjson;q=0", "text/html, application/xml;q=0.9", "*/*;q=0"]
+    {
         let reply = send(gateway.request("GET", &path).header("accept", accept)).await;
         reply.refusal(406, "not_acceptable");
     }
 }
 
-async fn a_list_or_a_pattern_of_topics_is_refused(context: Context) {
+async fn what_can_be_the_name_of_no_topic_is_refused(context: Context) {
     let gateway = context.gateway().await;
-    for topics in ["a,b", "a*", "*"] {
-        refused(&gateway, topics, "").await.refusal(400, "one_topic_only");
+    for topics in ["a%20b", "a,", ",", "a,b%20*", "%FF"] {
+        refused(&gateway, topics, "").await.refusal(400, "invalid_topic");
     }
-    refused(&gateway, "a%20b", "").await.refusal(400, "invalid_topic");
+}
+
+async fn offsets_of_several_topics_are_refused(context: Context) {
+    let (gateway, topic) = (context.gateway().await, context.topic("one", 1).await);
+    for topics in [format!("{topic},{topic}-2"), format!("{topic}*")] {
+        refused(&gateway, &topics, "from=0:0").await.refusal(400, "invalid_parameter");
+    }
 }
 
 async fn a_topic_that_is_not_there_is_refused_and_not_made(context: Context) {

@@ -1,0 +1,128 @@
+//! What a stream does by the clock.
+
+use rand::RngExt;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How often a stream looks whether its topics are still the same.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// How long a position may have moved without a word of it.
+const MOVED: Duration = Duration::from_secs(5);
+
+/// What is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Its lifetime is over.
+    Lifetime,
+    /// The time it is to read to has come.
+    Until,
+    /// It is to look for a place to go on from.
+    Reopen,
+    /// It is to look at its topics.
+    Look,
+    /// The position moved, and nothing told it.
+    Moved,
+    /// The position is to be told once more.
+    Checkpoint,
+    /// Nothing was written for long.
+    Silence,
+}
+
+/// When everything is due; `None` is never.
+#[derive(Debug)]
+pub struct Due {
+    lifetime: Option<Instant>,
+    until: Option<Instant>,
+    reopen: Option<Instant>,
+    look: Instant,
+    moved: Option<Instant>,
+    checkpoint: Instant,
+    silence: Instant,
+    heartbeat: Duration,
+    checkpoint_every: Duration,
+}
+
+impl Due {
+    /// Counts from now.
+    pub fn new(heartbeat: Duration, checkpoint_every: Duration, lifetime: Option<Duration>) -> Self {
+        let now = Instant::now();
+        Self {
+            lifetime: lifetime.and_then(|lifetime| now.checked_add(lifetime)),
+            until: None,
+            reopen: None,
+            look: now + jittered(LOOK),
+            moved: None,
+            checkpoint: now + checkpoint_every,
+            silence: now + heartbeat,
+            heartbeat,
+            checkpoint_every,
+        }
+    }
+
+    /// When something is due.
+    pub fn next(&self) -> Instant {
+        self.all().filter_map(|(_, when)| when).min().unwrap_or(self.silence)
+    }
+
+    /// What is due by now, if anything; it is due again after its time.
+    pub fn take(&mut self) -> Option<What> {
+        let now = Instant::now();
+        let (what, _) = self.all().find(|(_, when)| when.is_some_and(|when| when <= now))?;
+        match what {
+            What::Lifetime => self.lifetime = None,
+            What::Until => self.until = None,
+            What::Reopen => self.reopen = None,
+            What::Look => self.look = now + jittered(LOOK),
+            What::Moved => self.moved = None,
+            What::Checkpoint => self.checkpoint = now + self.checkpoint_every,
+            What::Silence => self.silence = now + self.heartbeat,
+        }
+        Some(what)
+    }
+
+    /// Something was written.
+    pub fn spoke(&mut self) {
+        self.silence = Instant::now() + self.heartbeat;
+    }
+
+    /// The position moved and nothing was written.
+    pub fn moved(&mut self) {
+        self.moved.get_or_insert(Instant::now() + MOVED);
+    }
+
+    /// A place to go on from is to be looked for after `pause`.
+    pub fn reopen(&mut self, pause: Duration) {
+        self.reopen = Some(Instant::now() + pause);
+    }
+
+    /// Whether a place to go on from is still to be looked for.
+    pub fn reopens(&self) -> bool {
+        self.reopen.is_some()
+    }
+
+    /// The time to read to comes in so many milliseconds; it has come when that is none.
+    pub fn until(&mut self, milliseconds: i64) {
+        let milliseconds = u64::try_from(milliseconds).ok().filter(|left| *left > 0);
+        self.until = milliseconds.and_then(|left| Instant::now().checked_add(Duration::from_millis(left)));
+    }
+
+    /// In the order in which what is due at once happens.
+    fn all(&self) -> impl Iterator<Item = (What, Option<Instant>)> {
+        [
+            (What::Lifetime, self.lifetime),
+            (What::Until, self.until),
+            (What::Reopen, self.reopen),
+            (What::Look, Some(self.look)),
+            (What::Moved, self.moved),
+            (What::Checkpoint, Some(self.checkpoint)),
+            (What::Silence, Some(self.silence)),
+        ]
+        .into_iter()
+    }
+}
+
+/// Streams that opened together do not look together.
+fn jittered(time: Duration) -> Duration {
+    time.mul_f64(rand::rng().random_range(0.8..1.0))
+}
