@@ -9,4 +9,8 @@ for (const name of names) {
     console.log(JSON.stringify({ event: event.type, id: event.lastEventId, data: event.data }));
   });
 }
-source.addEventListener("error", (event) => console.error(event.code, event.message));
+source.addEventListener("error", (event) => {
+  console.error(event.code, event.message);
+  // CONNECTING: it comes back by itself. CLOSED: it never will.
+  if (source.readyState === EventSource.CLOSED) console.log(JSON.stringify({ event: "closed", id: "", data: "" }));
+});

@@ -4,6 +4,7 @@
 //! user is compared with the ledger. Their programs are in `tests/clients`; what they cannot do is in
 //! `docs/clients.md`, and has its test in `pitfalls`.
 
+mod ages;
 mod content;
 mod everything;
 mod feed;
@@ -15,5 +16,5 @@ mod rust;
 use crate::harness::Test;
 
 pub fn tests() -> Vec<Test> {
-    [everything::tests(), nginx::tests(), pitfalls::tests()].into_iter().flatten().collect()
+    [ages::tests(), everything::tests(), nginx::tests(), pitfalls::tests()].into_iter().flatten().collect()
 }

@@ -20,6 +20,7 @@ pub fn tests() -> Vec<Test> {
         rusts_eventsource_client_sees_every_record_once,
         rusts_eventsource_client_sees_every_value_once,
         curl_sees_every_record_once needs [Curl],
+        pythons_requests_sees_every_line_once needs [PythonClients],
     ]
 }
 
@@ -75,6 +76,10 @@ async fn rusts_eventsource_client_sees_every_value_once(context: Context) {
 
 async fn curl_sees_every_record_once(context: Context) {
     reads_everything(&context, Client::Script("curl_sse"), ENVELOPE).await;
+}
+
+async fn pythons_requests_sees_every_line_once(context: Context) {
+    reads_everything(&context, Client::Python("requests_ndjson.py"), ENVELOPE).await;
 }
 
 async fn reads_everything(context: &Context, client: Client, (format, form): (&str, Form)) {

@@ -69,7 +69,7 @@ impl Reader {
                     self.position = position;
                     self.others.push(event.kind);
                 }
-                "caught-up" | "checkpoint" => self.others.push(event.kind),
+                "caught-up" | "checkpoint" | "drain" | "ping" => self.others.push(event.kind),
                 other => panic!("{other}: {event:?}; {}", self.feed.said()),
             }
         }

@@ -84,15 +84,10 @@ impl Relay {
         self.cut_all.send_replace(());
     }
 
-    /// The header that a client resumes by, in each request for this path so far; empty where there was none.
+    /// What a client resumes by, header or query, in each request for this path so far; empty where there was none.
     pub fn last_ids(&self, path: &str) -> Vec<String> {
         let asked = self.state.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let heads = asked.iter().filter(|head| path_of(head) == path);
-        let ids = heads.map(|head| {
-            let mut fields = head.lines().filter_map(|line| line.split_once(": "));
-            fields.find(|(name, _)| name.eq_ignore_ascii_case("last-event-id")).map_or("", |(_, id)| id)
-        });
-        ids.map(str::to_owned).collect()
+        asked.iter().filter(|head| path_of(head) == path).map(|head| last_id(head).to_owned()).collect()
     }
 
     /// How many streams were cut so far.
@@ -139,6 +134,16 @@ async fn serve(mut client: TcpStream, state: Arc<State>, end: watch::Receiver<()
 /// The path that a request asks for, without its query.
 fn path_of(head: &str) -> &str {
     head.split([' ', '?']).nth(1).unwrap_or_default()
+}
+
+/// What a request resumes by.
+fn last_id(head: &str) -> &str {
+    let mut fields = head.lines().filter_map(|line| line.split_once(": "));
+    if let Some((_, id)) = fields.find(|(name, _)| name.eq_ignore_ascii_case("last-event-id")) {
+        return id;
+    }
+    let query = head.split([' ', '?']).nth(2).unwrap_or_default();
+    query.split('&').find_map(|member| member.strip_prefix("last_event_id=")).unwrap_or_default()
 }
 
 /// The head of a request, and what came behind it.
