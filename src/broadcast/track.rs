@@ -3,6 +3,9 @@
 //! Synchronous and without a clock. The cursor covers every partition of every topic, read or not, and moves only by
 //! real positions: a record's offset plus one, or the end that the reader met.
 
+#[cfg(test)]
+mod tests;
+
 use super::opening::{Gap, Opening, Place};
 use crate::kafka::reader::Position;
 use crate::record::cursor::TopicMark;
