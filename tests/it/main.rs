@@ -7,10 +7,12 @@
 
 mod harness;
 
+mod address;
 mod broker;
 mod dev;
 mod docs;
 mod edge;
+mod kafka;
 mod kill;
 mod produce;
 mod stream;
@@ -20,10 +22,12 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let tests = [
+        address::tests(),
         broker::tests(),
         dev::tests(),
         docs::tests(),
         edge::tests(),
+        kafka::tests(),
         kill::tests(),
         produce::tests(),
         stream::tests(),
