@@ -11,6 +11,7 @@ mod broker;
 mod dev;
 mod docs;
 mod edge;
+mod page;
 mod produce;
 mod stream;
 mod topics;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         dev::tests(),
         docs::tests(),
         edge::tests(),
+        page::tests(),
         produce::tests(),
         stream::tests(),
         topics::tests(),
