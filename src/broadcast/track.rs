@@ -118,9 +118,9 @@ impl Track {
         self.topics.iter().map(|topic| &topic.name).zip(segments)
     }
 
-    /// The topics that can be read.
+    /// Every topic that the cursor has a segment of: those that are gone too, which may be made again.
     pub fn topics(&self) -> impl Iterator<Item = &TopicName> {
-        self.topics.iter().filter(|topic| topic.known > 0).map(|topic| &topic.name)
+        self.topics.iter().map(|topic| &topic.name)
     }
 
     /// Whether every partition that is read has come to the end that was told.

@@ -2,7 +2,7 @@
 //!
 //! A stream looks at its topics every few seconds, so these tests take some, nearly all of it waiting.
 
-use crate::harness::{Context, Draft, Event, Gateway, Sse, Test, send};
+use crate::harness::{Context, Draft, Event, Gateway, Sse, Test, send, until};
 use crate::tests;
 use serde_json::{Value, json};
 use sluicegate::record::Cursor;
@@ -130,7 +130,12 @@ async fn a_topic_deleted_from_a_list_is_a_gap_and_keeps_its_segment(context: Con
     // A topic of that name that is made later, and is longer, is told from it.
     kafka.create_topic(&gone, 2, &[]).await;
     kafka.writer().write_numbers(&gone, 0, 0..5).await;
-    let mut again = back(&gateway, &list, "", &record.id).await;
+    // That there is no such topic is believed for a second.
+    let mut again = until("the new topic is seen", async || {
+        let again = back(&gateway, &list, "", &record.id).await;
+        (again.header("kafka-stream-loss") != "none").then_some(again)
+    })
+    .await;
     assert_eq!(again.header("kafka-stream-loss"), "recreated");
     assert_eq!(again.expect("ready").await.json()["loss"], "recreated");
     assert_eq!(gap(&again.expect("gap").await), json!([gone, 0, 3, 0, "recreated"]));
