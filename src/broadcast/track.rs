@@ -3,6 +3,9 @@
 //! Synchronous and without a clock. The cursor covers every partition of every topic, read or not, and moves only by
 //! real positions: a record's offset plus one, or the end that the reader met.
 
+#[cfg(test)]
+mod tests;
+
 use super::opening::{Gap, Opening, Place};
 use crate::kafka::reader::Position;
 use crate::record::cursor::TopicMark;
@@ -119,7 +122,7 @@ impl Track {
         self.topics.iter().map(|topic| &topic.name).zip(segments)
     }
 
-    /// Every topic it stands in, deleted ones too: their segments stay in the cursor.
+    /// Every topic that the cursor has a segment of: those that are gone too, which may be made again.
     pub fn topics(&self) -> impl Iterator<Item = &TopicName> {
         self.topics.iter().map(|topic| &topic.name)
     }

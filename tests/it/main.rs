@@ -15,6 +15,7 @@ mod docs;
 mod edge;
 mod kafka;
 mod kill;
+mod page;
 mod produce;
 mod stream;
 mod topics;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         edge::tests(),
         kafka::tests(),
         kill::tests(),
+        page::tests(),
         produce::tests(),
         stream::tests(),
         topics::tests(),
