@@ -9,6 +9,7 @@ mod harness;
 
 mod address;
 mod broker;
+mod clients;
 mod dev;
 mod docs;
 mod edge;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     let tests = [
         address::tests(),
         broker::tests(),
+        clients::tests(),
         dev::tests(),
         docs::tests(),
         edge::tests(),
