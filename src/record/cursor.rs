@@ -179,6 +179,11 @@ mod tests {
         TopicMark::new("cluster-a", &TopicName::parse(name).expect("a legal name"), id)
     }
 
+    fn several(segments: &[(TopicMark, Vec<i64>)]) -> Cursor {
+        let segment = |(topic, next): &(TopicMark, Vec<i64>)| Segment { topic: *topic, next: next.clone() };
+        Cursor { segments: segments.iter().map(segment).collect(), finished: false }
+    }
+
     /// These bytes stand in the hands of clients: they must never change within kind `1.`.
     #[test]
     fn the_text_of_a_cursor_never_changes() {
@@ -188,6 +193,11 @@ mod tests {
             (Cursor::of(orders, vec![0, 127, 128]), "1.MR5zTddhAwB_gAE"),
             (Cursor::of(mark("orders", None), vec![i64::MAX]), "1.MR5zTQAAAf__________fw"),
             (Cursor { finished: true, ..Cursor::of(orders, vec![]) }, "e1.MR5zTddhAA"),
+            (several(&[(orders, vec![0]), (mark("payments", Some([9; 16])), vec![300, 1 << 40])]), "1.MR5zTddhAQCM8SsUBiMCrAKAgICAgCA"),
+            (several(&[(mark("orders", None), vec![]), (mark("payments", None), vec![5, 0])]).finish(), "e1.MR5zTQAAAIzxKxQAAAIFAA"),
+            (Cursor::of(orders, (0..130).collect()), "1.MR5zTddhggEAAQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMkJSYnKCkqKywtLi8wMTIzNDU2Nzg5Ojs8PT4_QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl9gYWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXp7fH1-f4ABgQE"),
+            // An id whose hash begins with two zero bytes: they would say that there are no ids.
+            (Cursor::of(mark("orders", Some(119704_u128.to_be_bytes())), vec![3]), "1.MR5zTQABAQM"),
         ];
         for (cursor, text) in table {
             assert_eq!(cursor.to_string(), text);
