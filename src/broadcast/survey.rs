@@ -80,7 +80,7 @@ impl Shared {
             return Err(KafkaError::TopicNotFound(topic.clone()).into());
         }
         // An id that is refused when it comes back would end an EventSource for ever.
-        if opening.cursor().to_string().len() > self.max_cursor_bytes {
+        if opening.cursor().room() > self.max_cursor_bytes {
             return Err(Error::TooWide(self.max_cursor_bytes));
         }
         Ok(opening)

@@ -1,6 +1,6 @@
 //! What a cursor means when it comes back: to another isolation, to other logs, and however long it is.
 
-use crate::harness::{Context, Draft, Event, Gateway, Sse, Test, send};
+use crate::harness::{Context, Event, Gateway, Sse, Test, send};
 use crate::tests;
 use serde_json::{Value, json};
 use sluicegate::record::cursor::{Segment, TopicMark};
@@ -15,6 +15,7 @@ pub fn tests() -> Vec<Test> {
         a_cursor_without_topic_ids_is_compared_by_name_alone needs [TopicIds],
         two_hundred_and_forty_partitions_fit_into_a_cursor,
         a_long_cursor_is_told_by_ready_alone,
+        a_selection_is_refused_before_its_cursor_outgrows_the_limit,
     ]
 }
 
@@ -235,4 +236,25 @@ async fn a_long_cursor_is_told_by_ready_alone(context: Context) {
     let mut stream = back(&gateway, &topic, "partition=7", &record.id).await;
     stream.expect("ready").await;
     stream.expect("caught-up").await;
+}
+
+async fn a_selection_is_refused_before_its_cursor_outgrows_the_limit(context: Context) {
+    let gateway = context.gateway_with(|config| config.streams.max_cursor_bytes = 256).await;
+    let (fits, wide) = (context.topic("fits", 30).await, context.topic("wide", 32).await);
+    let reply = send(gateway.streaming(&wide, "")).await;
+    assert!(reply.refusal(400, "selection_too_wide").contains("256"));
+    gateway.page(&wide, "").await.refusal(400, "selection_too_wide");
+    // Of what fits no id is ever refused, though each of its numbers grows to more bytes.
+    let writer = context.kafka().writer();
+    let mut stream = gateway.stream(&fits, "").await;
+    let begun = stream.expect("ready").await.id;
+    for partition in 0..30 {
+        writer.write_numbers(&fits, partition, 0..130).await;
+    }
+    let id = stream.records(30 * 130).await.pop().expect("records").id;
+    assert!(id.len() > begun.len() + 30, "{id}");
+    let mut stream = back(&gateway, &fits, "until=now", &id).await;
+    let end = stream.rest().await.pop().expect("an end");
+    assert_eq!((stream.status, end.kind.as_str()), (200, "end"));
+    assert_eq!(back(&gateway, &fits, "until=now", &end.id).await.status, 204);
 }
