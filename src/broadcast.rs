@@ -7,6 +7,7 @@
 //! goes in front of this same reader.
 
 mod back;
+mod one;
 mod opening;
 mod page;
 mod stream;
@@ -14,6 +15,7 @@ mod survey;
 mod track;
 mod viewer;
 
+pub use one::{Address, Found};
 pub use opening::Gap;
 pub use page::{Page, PageLimits};
 pub use stream::{Item, Stream};
@@ -197,6 +199,14 @@ impl Broadcast {
     pub async fn page(&self, reading: &Reading, limits: PageLimits) -> Result<Page, Error> {
         page::read(&self.shared, reading, limits).await
     }
+
+    /// Reads one record.
+    ///
+    /// # Errors
+    /// [`Error::Full`], or what kept Kafka from answering.
+    pub async fn record(&self, address: &Address, isolation: Isolation) -> Result<Found, Error> {
+        one::read(&self.shared, address, isolation).await
+    }
 }
 
 impl Shared {
@@ -226,7 +236,8 @@ enum Remedied {
     AtOnce,
     /// It passes.
     Later,
-    /// A place would be found, and be refused again without end: who may describe a topic may not always read it.
+    /// A place would be found, and be refused again without end: who may describe a topic may not always read it, and what
+    /// cannot be read is not passed over.
     Never,
 }
 
@@ -235,6 +246,7 @@ fn remedy(error: &KafkaError) -> Remedied {
         KafkaError::OffsetOutOfRange
         | KafkaError::TopicNotFound(_)
         | KafkaError::PartitionOutOfRange { .. } => Remedied::AtOnce,
+        KafkaError::Unreadable { .. } => Remedied::Never,
         error if error.remedy() == Remedy::Caller => Remedied::Never,
         _ => Remedied::Later,
     }
@@ -265,7 +277,8 @@ mod tests {
         ] {
             assert!(matches!(remedy(&error), Remedied::AtOnce), "{error}");
         }
-        for error in [KafkaError::Forbidden(String::new()), KafkaError::Refused(String::new())] {
+        let unreadable = KafkaError::Unreadable { offset: 7, reason: String::new() };
+        for error in [KafkaError::Forbidden(String::new()), KafkaError::Refused(String::new()), unreadable] {
             assert!(matches!(remedy(&error), Remedied::Never), "{error}");
         }
     }

@@ -21,7 +21,7 @@ const SIGHT_AGE: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct Standing {
     pub cursor: Cursor,
-    /// The topics it reads: they may be gone since.
+    /// The topics it stands in: they may be gone.
     pub topics: Vec<TopicName>,
 }
 

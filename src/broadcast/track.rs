@@ -3,10 +3,14 @@
 //! Synchronous and without a clock. The cursor covers every partition of every topic, read or not, and moves only by
 //! real positions: a record's offset plus one, or the end that the reader met.
 
+#[cfg(test)]
+mod tests;
+
 use super::opening::{Gap, Opening, Place};
 use crate::kafka::reader::Position;
 use crate::record::cursor::TopicMark;
 use crate::record::{Cursor, Loss, Record, TopicName, Until};
+use std::collections::BTreeMap;
 
 /// A reader's positions.
 #[derive(Debug)]
@@ -151,10 +155,10 @@ impl Track {
     ///
     /// Fewer partitions than before are only a broker that has not heard yet.
     pub fn differs(&self, seen: &[Sight]) -> bool {
-        let live = self.topics.iter().zip(&self.cursor.segments).filter(|(topic, _)| topic.known > 0);
-        let gone = live.clone().any(|(topic, _)| !seen.iter().any(|(name, ..)| *name == topic.name));
-        let mut live = live.map(|(topic, segment)| (&topic.name, (segment.topic, topic.known)));
-        let live: std::collections::BTreeMap<_, _> = live.by_ref().collect();
+        let topics = self.topics.iter().zip(&self.cursor.segments).filter(|(topic, _)| topic.known > 0);
+        let live: BTreeMap<_, _> =
+            topics.map(|(topic, segment)| (&topic.name, (segment.topic, topic.known))).collect();
+        let gone = live.keys().any(|name| seen.iter().all(|(seen, ..)| seen != *name));
         gone || seen.iter().any(|(name, mark, partitions)| {
             live.get(name).is_none_or(|(known, count)| !known.same_id(*mark) || partitions > count)
         })

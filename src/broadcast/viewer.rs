@@ -2,6 +2,9 @@
 //!
 //! Synchronous and without a clock; whoever holds it says when something is due.
 
+#[cfg(test)]
+mod tests;
+
 use super::opening::{Gap, Opening};
 use super::track::Track;
 use super::{Ids, Manner};

@@ -8,6 +8,7 @@ pub mod reading;
 use super::error::{ApiError, code};
 use super::observe::id_of;
 use crate::access::{Access, Action, Caller, Decision};
+use crate::broadcast::Address;
 use crate::record::{Selection, TopicName};
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
@@ -45,11 +46,33 @@ impl<S: Send + Sync> FromRequestParts<S> for OneTopic {
 }
 
 async fn topics<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<String, ApiError> {
+    param(parts, state, "topics").await
+}
+
+/// A segment of the path, by its name in the route.
+async fn param<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result<String, ApiError> {
     // Fails for a path that is not UTF-8 when decoded, which no topic name is.
     let params = RawPathParams::from_request_parts(parts, state)
         .await
         .map_err(|rejection| ApiError::new(code::INVALID_TOPIC, rejection.body_text()))?;
-    Ok(params.iter().find(|(name, _)| *name == "topics").map_or("", |(_, text)| text).to_owned())
+    Ok(params.iter().find(|(found, _)| *found == name).map_or("", |(_, text)| text).to_owned())
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Address {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let OneTopic(topic) = OneTopic::from_request_parts(parts, state).await?;
+        let partition = param(parts, state, "partition").await?;
+        let partition = digits(&partition).ok_or_else(|| query::invalid("partition", "it is no number"))?;
+        let offset = param(parts, state, "offset").await?;
+        let offset = digits(&offset).ok_or_else(|| query::invalid("offset", "it is no number"))?;
+        Ok(Self { topic, partition, offset })
+    }
+}
+
+fn digits<T: std::str::FromStr>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {

@@ -1,7 +1,9 @@
 //! Response heads and bodies that more than one handler sends.
 
 pub mod page;
+pub mod record;
 pub mod stream;
+mod tag;
 
 use super::error::{ApiError, code};
 use crate::broadcast::Problem;

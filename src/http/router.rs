@@ -12,6 +12,7 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/topics", get(v1::topics::list))
         .route("/v1/topics/{topics}", get(v1::topics::describe).put(v1::topics::create))
         .route("/v1/topics/{topics}/records", post(v1::records::produce).get(v1::records::page))
+        .route("/v1/topics/{topics}/partitions/{partition}/records/{offset}", get(v1::record::show))
         .route("/v1/topics/{topics}/stream", get(v1::stream::open))
         .route("/v1/cluster", get(v1::cluster::describe));
     let operations = Router::new()

@@ -13,7 +13,7 @@ mod queue;
 pub use create::create_topic;
 pub use describe::{describe_cluster, describe_topics};
 pub use offsets::list_offsets;
-pub use queue::{PartitionQueue, Taken, learn_topics};
+pub use queue::{Fetched, PartitionQueue, Taken, Trouble, learn_topics};
 
 use super::error::{Error, Written};
 use rdkafka::message::BorrowedMessage;

@@ -13,7 +13,7 @@ mod records;
 mod retention;
 mod topics;
 mod transactions;
-mod wire;
+pub mod wire;
 
 use crate::harness::Test;
 

@@ -11,11 +11,17 @@ mod context;
 mod gateway;
 mod kafka;
 mod lines;
+mod position;
+mod program;
+mod relay;
 mod reply;
 mod run;
+mod seed;
 mod socket;
 mod sse;
+pub mod tools;
 mod wait;
+mod wire;
 mod writer;
 
 pub use capability::Capability;
@@ -24,11 +30,16 @@ pub use context::{Context, OwnBroker};
 pub use gateway::{Gateway, send};
 pub use kafka::{Entry, Kafka, off_thread};
 pub use lines::Lines;
+pub use position::{CursorReader, Position};
+pub use program::Program;
+pub use relay::{Cut, Page, Relay};
 pub use reply::Reply;
 pub use run::{Test, run};
+pub use seed::seed;
 pub use socket::Socket;
-pub use sse::{Event, Parser, Sse};
+pub use sse::{Event, Sse};
 pub use wait::{DEADLINE, until, within};
+pub use wire::{Came, Incoming, Wire};
 pub use writer::{Draft, Writer};
 
 /// The tests of a file by the names of their functions, each with the capabilities that it needs:

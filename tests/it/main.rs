@@ -7,10 +7,14 @@
 
 mod harness;
 
+mod address;
 mod broker;
+mod clients;
 mod dev;
 mod docs;
 mod edge;
+mod kafka;
+mod kill;
 mod page;
 mod produce;
 mod stream;
@@ -20,10 +24,14 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let tests = [
+        address::tests(),
         broker::tests(),
+        clients::tests(),
         dev::tests(),
         docs::tests(),
         edge::tests(),
+        kafka::tests(),
+        kill::tests(),
         page::tests(),
         produce::tests(),
         stream::tests(),

@@ -15,7 +15,7 @@ mod losses;
 mod many_partitions;
 mod motion;
 mod posted_back;
-mod property;
+pub mod property;
 mod refusals;
 mod resume;
 mod slow;

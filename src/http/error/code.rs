@@ -61,6 +61,8 @@ codes! {
         "No route has this path.";
     TOPIC_NOT_FOUND = "topic_not_found", 404, false, "Topic not found",
         "The cluster has no topic of this name, and it is not made by asking.";
+    OFFSET_NOT_FOUND = "offset_not_found", 404, false, "No record at this offset",
+        "No record that may be seen stands at the offset: it is not written yet, belongs to a transaction that was aborted or is not yet committed, or compaction removed it.";
     METHOD_NOT_ALLOWED = "method_not_allowed", 405, false, "Method not allowed",
         "The route does not take this method; the `Allow` header names those it takes.";
     NOT_ACCEPTABLE = "not_acceptable", 406, false, "Not acceptable",
@@ -69,6 +71,8 @@ codes! {
         "A topic of this name exists with other settings; the detail says which.";
     POSITION_LOST = "position_lost", 410, false, "Position lost",
         "The log no longer holds the position, and `on_loss=fail` asks not to go on elsewhere. Begin anew with `from`, or with another `on_loss`.";
+    OFFSET_EXPIRED = "offset_expired", 410, false, "Offset expired",
+        "The log begins behind this offset: retention, or a deletion, removed the record for good.";
     RECORD_TOO_LARGE = "record_too_large", 413, false, "Record too large",
         "The record is larger than `produce.max_record_bytes`, or than the broker takes.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", 415, false, "Unsupported media type",

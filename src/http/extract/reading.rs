@@ -27,12 +27,20 @@ pub fn reading(
     let resume = given.map(|text| cursor(&text, limits)).transpose()?;
     let until = query.parsed("until", Until::parse)?;
     let partitions = query.parsed("partition", PartitionSet::parse)?;
-    let isolations = [("committed", Isolation::Committed), ("uncommitted", Isolation::Uncommitted)];
-    let isolation = query.word("isolation", &isolations)?.unwrap_or_default();
+    let isolation = isolation(query)?;
     let losses = [("earliest", OnLoss::Earliest), ("latest", OnLoss::Latest), ("fail", OnLoss::Fail)];
     let on_loss = query.word("on_loss", &losses)?.unwrap_or_default();
     let partitions = chosen(&from, &topics, partitions)?;
     Ok(Reading { topics, from, resume, until, partitions, isolation, on_loss })
+}
+
+/// Takes from `query` which records of transactions are seen.
+///
+/// # Errors
+/// When it is none of the words.
+pub fn isolation(query: &mut Query) -> Result<Isolation, ApiError> {
+    let words = [("committed", Isolation::Committed), ("uncommitted", Isolation::Uncommitted)];
+    Ok(query.word("isolation", &words)?.unwrap_or_default())
 }
 
 /// Takes from `query` how values stand in envelopes.

@@ -1,10 +1,10 @@
 //! A partition's own queue of what was fetched, and the metadata of the topics a client reads.
 //!
-//! The Rust binding has such queues too, but it drops what the end of a partition is told with: the offset. Here
-//! a message is taken as librdkafka gives it. A queue keeps its consumer alive, so whoever holds queues cannot destroy
+//! The Rust binding has such queues too, but it drops what the end of a partition is told with: the offset. It is taken
+//! by events and not as messages, because some errors of a partition never become a message. A queue keeps its consumer alive, so whoever holds queues cannot destroy
 //! the consumer under them. Errors are only handed on here; [`super::super::reader`] judges them.
 
-use super::{Error, NO_ERROR, c_string, millis, text};
+use super::{Error, Event, NO_ERROR, c_string, millis, text};
 use crate::kafka::error::Written;
 use crate::record::{Header, TopicName};
 use bytes::Bytes;
@@ -60,10 +60,29 @@ impl<C: ConsumerContext + 'static> PartitionQueue<C> {
         }
     }
 
-    /// The next message that is there already. After `None` the queue rings when it has something again.
+    /// What is there already, next in turn. After `None` the queue rings when it has something again.
     pub fn take(&self) -> Option<Taken> {
-        // SAFETY: the queue is alive until `drop`; the message is ours until it is destroyed.
-        NonNull::new(unsafe { sys::rd_kafka_consume_queue(self.queue.as_ptr(), 0) }).map(Taken)
+        loop {
+            // SAFETY: the queue is alive until `drop`; the event is ours until it is destroyed, which `Event` does. The
+            // message belongs to the event and is kept with it.
+            unsafe {
+                let event = sys::rd_kafka_queue_poll(self.queue.as_ptr(), 0);
+                if event.is_null() {
+                    return None;
+                }
+                let event = Event(event);
+                match sys::rd_kafka_event_type(event.0) {
+                    sys::RD_KAFKA_EVENT_FETCH => {
+                        if let Some(message) = sys::rd_kafka_event_message_next(event.0).as_ref() {
+                            return Some(Taken::Message(Fetched { message, _event: event }));
+                        }
+                    }
+                    sys::RD_KAFKA_EVENT_ERROR => return Some(Taken::Trouble(Trouble::of(&event))),
+                    // Nothing else is sent to a partition's queue.
+                    _ => {}
+                }
+            }
+        }
     }
 }
 
@@ -87,30 +106,54 @@ unsafe extern "C" fn rings(_: *mut RDKafka, closure: *mut c_void) {
     ring();
 }
 
-/// A message taken from a queue: a record, or why there is none.
-pub struct Taken(NonNull<sys::rd_kafka_message_t>);
+/// What a queue had.
+pub enum Taken {
+    /// A record.
+    Message(Fetched),
+    /// Why there is none, or the end of the partition.
+    Trouble(Trouble),
+}
 
-impl Drop for Taken {
-    fn drop(&mut self) {
-        // SAFETY: taken from a queue once, destroyed once.
-        unsafe { sys::rd_kafka_message_destroy(self.0.as_ptr()) }
+/// What a partition's queue tells beside records.
+pub struct Trouble {
+    /// Kafka's or librdkafka's code.
+    pub code: RDKafkaErrorCode,
+    /// The offset at which it was met; meaningless where the code has to do with no offset.
+    pub offset: i64,
+    /// What librdkafka says of it.
+    pub reason: String,
+}
+
+impl Trouble {
+    /// # Safety
+    /// `event` is an error event.
+    unsafe fn of(event: &Event) -> Self {
+        // SAFETY: by contract; the text belongs to the event and is copied, the partition is a copy that is ours to
+        // destroy, and null where the error concerns none.
+        unsafe {
+            let partition = sys::rd_kafka_event_topic_partition(event.0);
+            let offset = partition.as_ref().map_or(-1, |partition| partition.offset);
+            if !partition.is_null() {
+                sys::rd_kafka_topic_partition_destroy(partition);
+            }
+            Self {
+                code: RDKafkaErrorCode::from(sys::rd_kafka_event_error(event.0)),
+                offset,
+                reason: text(sys::rd_kafka_event_error_string(event.0)).unwrap_or_default(),
+            }
+        }
     }
 }
 
-impl Taken {
-    /// Why this is no record, if it is none.
-    pub fn error(&self) -> Option<RDKafkaErrorCode> {
-        let code = self.message().err;
-        (code != NO_ERROR).then(|| RDKafkaErrorCode::from(code))
-    }
+/// A record as librdkafka holds it.
+pub struct Fetched {
+    message: *const sys::rd_kafka_message_t,
+    /// Owns the message.
+    _event: Event,
+}
 
-    /// What librdkafka says of the error.
-    pub fn reason(&self) -> String {
-        // SAFETY: the message is alive, and owns the text or points to a constant.
-        unsafe { text(sys::rd_kafka_message_errstr(self.0.as_ptr())) }.unwrap_or_default()
-    }
-
-    /// The record's offset; of an error, the offset at which it was met.
+impl Fetched {
+    /// The record's offset.
     pub fn offset(&self) -> i64 {
         self.message().offset
     }
@@ -134,7 +177,7 @@ impl Taken {
         use sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE as NONE;
         let mut kind = NONE;
         // SAFETY: the message is alive, and the call only reads it.
-        let millis = unsafe { sys::rd_kafka_message_timestamp(self.0.as_ptr(), &mut kind) };
+        let millis = unsafe { sys::rd_kafka_message_timestamp(self.message, &mut kind) };
         (kind != NONE && millis != -1).then_some(millis)
     }
 
@@ -146,7 +189,7 @@ impl Taken {
         // SAFETY: the message outlives this call; librdkafka keeps ownership of the header list, and of the names and
         // values in it, which are copied before the next call. `all` stops at the first index past the end.
         unsafe {
-            if sys::rd_kafka_message_headers(self.0.as_ptr(), &mut native) != NO_ERROR {
+            if sys::rd_kafka_message_headers(self.message, &mut native) != NO_ERROR {
                 return list;
             }
             let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
@@ -161,8 +204,8 @@ impl Taken {
     }
 
     fn message(&self) -> &sys::rd_kafka_message_t {
-        // SAFETY: the message is ours and alive, and nobody writes to it while `self` is borrowed.
-        unsafe { self.0.as_ref() }
+        // SAFETY: the message lives as long as its event, and nobody writes to it.
+        unsafe { &*self.message }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Event, Position};
 use crate::kafka::error::{Error, Remedy, Written};
-use crate::kafka::ffi::{PartitionQueue, Taken};
+use crate::kafka::ffi::{Fetched, PartitionQueue, Taken, Trouble};
 use crate::record::{Record, TopicName};
 use bytes::Bytes;
 use rdkafka::consumer::ConsumerContext;
@@ -43,27 +43,27 @@ impl Batch {
                 return false;
             }
             match source.queue.take() {
-                Some(taken) => self.push(source, &taken),
+                Some(taken) => self.push(source, taken),
                 None => return true,
             }
         }
         false
     }
 
-    fn push<C: ConsumerContext>(&mut self, source: &mut Source<C>, taken: &Taken) {
+    fn push<C: ConsumerContext>(&mut self, source: &mut Source<C>, taken: Taken) {
         let (topic, partition) = (source.topic.clone(), source.partition);
-        match taken.error() {
-            None => {
-                let record = record(topic, partition, taken);
+        match taken {
+            Taken::Message(fetched) => {
+                let record = record(topic, partition, &fetched);
                 let size = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
                 self.bytes += size(&record.key) + size(&record.value);
                 self.events.push(Event::Record(record));
             }
-            Some(Code::PartitionEOF) => {
-                self.events.push(Event::End { topic, partition, next: taken.offset() });
+            Taken::Trouble(Trouble { code: Code::PartitionEOF, offset: next, .. }) => {
+                self.events.push(Event::End { topic, partition, next });
             }
-            Some(code) => {
-                let error = meaning(code, &topic, taken);
+            Taken::Trouble(trouble) => {
+                let error = meaning(trouble, &topic);
                 if error.remedy() == Remedy::Retry {
                     // librdkafka stands where it stood, and tries again by itself.
                     tracing::debug!(%topic, partition, %error, "reader");
@@ -81,10 +81,11 @@ impl Batch {
 /// Some of it librdkafka tells and then reads on behind it: a batch whose checksum is wrong and one of a format it does not
 /// know are passed over. A batch that does not decompress it asks for again and again. All three would be
 /// records lost, or a partition silent for ever, if they were taken for trouble that passes.
-fn meaning(code: Code, topic: &TopicName, taken: &Taken) -> Error {
+fn meaning(trouble: Trouble, topic: &TopicName) -> Error {
+    let Trouble { code, offset, reason } = trouble;
     match code {
         Code::BadMessage | Code::BadCompression | Code::NotImplemented | Code::InvalidMessage => {
-            Error::Unreadable { offset: taken.offset(), reason: taken.reason() }
+            Error::Unreadable { offset, reason }
         }
         _ => Error::from_code(code, Some(topic), Written::No),
     }
@@ -99,14 +100,35 @@ pub fn failures(positions: &[Position], of: impl Fn(&Position) -> Option<Error>)
     positions.iter().filter_map(failed).collect()
 }
 
-fn record(topic: TopicName, partition: i32, taken: &Taken) -> Record {
+fn record(topic: TopicName, partition: i32, fetched: &Fetched) -> Record {
     Record {
         topic,
         partition,
-        offset: taken.offset(),
-        timestamp: taken.timestamp(),
-        key: taken.key(),
-        value: taken.value(),
-        headers: taken.headers(),
+        offset: fetched.offset(),
+        timestamp: fetched.timestamp(),
+        key: fetched.key(),
+        value: fetched.value(),
+        headers: fetched.headers(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_librdkafka_would_pass_over_is_no_trouble_that_passes() {
+        let topic = TopicName::parse("t").expect("a legal name");
+        let meaning = |code| meaning(Trouble { code, offset: 7, reason: "why".into() }, &topic);
+        for code in [Code::BadMessage, Code::BadCompression, Code::NotImplemented, Code::InvalidMessage] {
+            let error = meaning(code);
+            assert!(matches!(&error, Error::Unreadable { offset: 7, reason } if reason == "why"), "{code}");
+            assert_ne!(error.remedy(), Remedy::Retry, "{code}");
+        }
+        for code in [Code::NotLeaderForPartition, Code::BrokerTransportFailure, Code::KafkaStorageError] {
+            assert_eq!(meaning(code).remedy(), Remedy::Retry, "{code}");
+        }
+        assert!(matches!(meaning(Code::AutoOffsetReset), Error::OffsetOutOfRange));
+        assert!(matches!(meaning(Code::UnknownPartition), Error::PartitionOutOfRange { .. }));
     }
 }

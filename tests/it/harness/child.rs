@@ -110,6 +110,12 @@ impl Child {
         kill_process(pid, Signal::TERM).expect("our own child can be signalled");
     }
 
+    /// Sends SIGKILL, and waits until it is gone: it was given no time to end anything.
+    pub async fn kill(&mut self) {
+        self.process.kill().expect("our own child can be signalled");
+        self.ended().await;
+    }
+
     /// Waits until it has ended and all its output was read.
     pub async fn ended(&mut self) -> ExitStatus {
         let status = until("the process ends", || {

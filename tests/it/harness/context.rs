@@ -129,10 +129,15 @@ impl Context {
 
     /// The built binary in a process of its own, in front of the run's broker, listening on any port.
     pub fn serve(&self, variables: &[(&str, &str)]) -> Child {
+        self.serve_at("127.0.0.1:0", variables)
+    }
+
+    /// The same at an address that is known before it listens there.
+    pub fn serve_at(&self, address: &str, variables: &[(&str, &str)]) -> Child {
         let bootstrap = self.inner.shared.broker.bootstrap();
         let own = [("SLUICEGATE_KAFKA__BOOTSTRAP_SERVERS", bootstrap.as_str())];
         let variables: Vec<_> = own.iter().chain(variables).copied().collect();
-        Child::start(&["serve", "--listen", "127.0.0.1:0"], &variables)
+        Child::start(&["serve", "--listen", address], &variables)
     }
 
     /// The configuration of the shared gateway.

@@ -157,12 +157,9 @@ async fn an_unknown_parameter_is_refused_and_the_known_ones_are_named(context: C
 async fn a_client_that_reads_no_events_is_refused(context: Context) {
     let (gateway, topic) = (context.gateway().await, context.topic("accept", 1).await);
     let path = format!("/v1/topics/{topic}/stream");
-    for accept in [
-        "application/json",
-        "application/x-ndjson;q=0",
-        "text/html, application/xml;q=0.9",
-        "*/*;q=0",
-    ] {
+    for accept in
+        ["application/json", "application/x-ndjson;q=0", "text/html, application/xml;q=0.9", "*/*;q=0"]
+    {
         let reply = send(gateway.request("GET", &path).header("accept", accept)).await;
         reply.refusal(406, "not_acceptable");
     }

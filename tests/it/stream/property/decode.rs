@@ -7,8 +7,38 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-/// Whether an event of `format=value` is this record.
-pub fn check_value(event: &Event, entry: &Entry) -> Result<(), String> {
+/// The form in which values were asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `value=auto`: JSON, else text, else base64.
+    Auto,
+    /// `value=text`: text, else base64.
+    Text,
+    /// `value=base64`.
+    Base64,
+    /// `format=value`: no envelope at all.
+    Value,
+}
+
+/// The address that an envelope gives itself.
+pub fn address(event: &Event) -> Result<(String, i32, i64), String> {
+    #[derive(Deserialize)]
+    struct Address {
+        topic: String,
+        partition: i32,
+        offset: i64,
+    }
+    let Address { topic, partition, offset } =
+        serde_json::from_str(&event.data).map_err(|error| error.to_string())?;
+    Ok((topic, partition, offset))
+}
+
+/// Whether an event is this record.
+pub fn check(event: &Event, form: Form, entry: &Entry) -> Result<(), String> {
+    if form == Form::Value { check_value(event, entry) } else { check_envelope(event, form, entry) }
+}
+
+fn check_value(event: &Event, entry: &Entry) -> Result<(), String> {
     match (event.kind.as_str(), entry.value.as_deref().map(std::str::from_utf8)) {
         ("tombstone", None) => {
             let key: Key = serde_json::from_str(&event.data).map_err(|error| error.to_string())?;
@@ -24,9 +54,11 @@ pub fn check_value(event: &Event, entry: &Entry) -> Result<(), String> {
     }
 }
 
-/// Whether an event of `format=envelope` is this record.
-pub fn check_envelope(event: &Event, entry: &Entry) -> Result<(), String> {
+fn check_envelope(event: &Event, form: Form, entry: &Entry) -> Result<(), String> {
     let envelope: Envelope<'_> = serde_json::from_str(&event.data).map_err(|error| error.to_string())?;
+    if envelope.cursor.is_some_and(|cursor| cursor != event.id) {
+        return Err("another cursor than its own".into());
+    }
     let address = (envelope.partition, envelope.offset, envelope.timestamp);
     if event.kind != "message" || address != (entry.partition, entry.offset, entry.timestamp) {
         return Err(format!("a {} of another address: {address:?}", event.kind));
@@ -43,27 +75,40 @@ pub fn check_envelope(event: &Event, entry: &Entry) -> Result<(), String> {
         same(name, header_value(header)?, value.as_deref())?;
     }
     let raw = envelope.value.get();
-    match (envelope.tombstone, envelope.value_encoding.as_deref(), entry.value.as_deref()) {
-        (true, None, None) if raw == "null" => Ok(()),
-        (false, None | Some("json"), Some(value)) => {
+    match (envelope.tombstone, entry.value.as_deref()) {
+        (true, None) if raw == "null" && envelope.value_encoding.is_none() => Ok(()),
+        (false, Some(value)) => check_bytes((raw, envelope.value_encoding.as_deref()), form, value),
+        other => Err(format!("no such value: {other:?}")),
+    }
+}
+
+/// Whether a value and its encoding, in the form that was asked for, are these bytes.
+fn check_bytes((raw, encoding): (&str, Option<&str>), form: Form, value: &[u8]) -> Result<(), String> {
+    match (encoding, form) {
+        (None | Some("json"), Form::Auto) => {
             if serde_json::from_slice::<IgnoredAny>(value).is_err() {
                 return Err("what is not JSON is told as JSON".into());
             }
-            if envelope.value_encoding.is_none() == (raw.starts_with('"') || raw == "null") {
+            if encoding.is_none() == (raw.starts_with('"') || raw == "null") {
                 return Err("a string or null is told as JSON, and nothing else".into());
             }
             let text = String::from_utf8_lossy(value).replace(['\r', '\n'], " ");
             let text = text.trim_matches([' ', '\t']);
             same("value", Some(raw.as_bytes().to_vec()), Some(text.as_bytes()))
         }
-        (false, Some("text"), value) => same("value", Some(string(raw)?.into_bytes()), value),
-        (false, Some("base64"), value) => {
-            if value.is_some_and(|value| std::str::from_utf8(value).is_ok()) {
+        (Some("text"), Form::Auto | Form::Text) => {
+            if form == Form::Auto && serde_json::from_slice::<IgnoredAny>(value).is_ok() {
+                return Err("JSON is told as text".into());
+            }
+            same("value", Some(string(raw)?.into_bytes()), Some(value))
+        }
+        (Some("base64"), _) => {
+            if form != Form::Base64 && std::str::from_utf8(value).is_ok() {
                 return Err("a text is told as base64".into());
             }
-            same("value", Some(decoded(&string(raw)?)?), value)
+            same("value", Some(decoded(&string(raw)?)?), Some(value))
         }
-        other => Err(format!("no such value: {other:?}")),
+        other => Err(format!("no such encoding: {other:?}")),
     }
 }
 
@@ -83,6 +128,8 @@ struct Envelope<'a> {
     value_encoding: Option<String>,
     #[serde(default)]
     tombstone: bool,
+    /// NDJSON alone.
+    cursor: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -1,0 +1,96 @@
+//! What a viewer writes.
+
+use super::*;
+use crate::broadcast::Problem;
+use crate::broadcast::opening::Place;
+use crate::record::cursor::TopicMark;
+use crate::record::{Cursor, ValueForm};
+use crate::wire::Format;
+use bytes::Bytes;
+use std::sync::Arc;
+
+fn viewer(ids: Ids, form: ValueForm, until: Option<Until>) -> Viewer {
+    let name = TopicName::parse("t").expect("a legal name");
+    let mark = TopicMark::new("cluster", &name, Some([1; 16]));
+    let place = Place { name, mark, known: 2, next: vec![0, 0], selected: vec![true, true], end: vec![9, 9] };
+    let opening = Opening { places: vec![place], ..Opening::default() };
+    let manner = Manner {
+        format: Format::Lines(form),
+        ids,
+        heartbeat: Duration::from_secs(15),
+        ping: false,
+        max_age: None,
+        not_json: Problem(Arc::new(|record| format!("{{\"offset\":{}}}", record.offset))),
+    };
+    Viewer::new(manner, until, &opening, 0)
+}
+
+fn record(partition: i32, offset: i64, value: &'static str) -> Record {
+    let (topic, value) = (TopicName::parse("t").expect("a legal name"), Some(Bytes::from(value)));
+    Record { topic, partition, offset, timestamp: None, key: None, value, headers: vec![] }
+}
+
+fn lines(out: &mut BytesMut) -> Vec<Value> {
+    let text = String::from_utf8(out.split().to_vec()).expect("UTF-8");
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+fn next(line: &Value) -> Option<Vec<i64>> {
+    line["cursor"].as_str().map(|text| Cursor::parse(text).expect("a cursor").segments[0].next.clone())
+}
+
+#[test]
+fn the_cursor_of_a_record_stands_behind_it() {
+    let (mut viewer, mut out) = (viewer(Ids::Event, ValueForm::Auto, None), BytesMut::new());
+    assert!(viewer.record(record(1, 6, "1"), &mut out) && viewer.record(record(0, 2, "2"), &mut out));
+    assert!(!viewer.record(record(1, 6, "1"), &mut out));
+    let lines = lines(&mut out);
+    assert_eq!(lines.iter().map(next).collect::<Vec<_>>(), [Some(vec![0, 7]), Some(vec![3, 7])]);
+}
+
+#[test]
+fn of_a_flush_only_the_last_record_has_a_cursor() {
+    let (mut viewer, mut out) = (viewer(Ids::Flush, ValueForm::Auto, None), BytesMut::new());
+    for offset in 0..3 {
+        viewer.record(record(0, offset, "0"), &mut out);
+    }
+    viewer.flush(&mut out);
+    viewer.flush(&mut out);
+    assert_eq!(lines(&mut out).iter().map(next).collect::<Vec<_>>(), [None, None, Some(vec![3, 0])]);
+    // An event closes the flush: nothing it speaks of comes after it.
+    viewer.record(record(0, 3, "0"), &mut out);
+    viewer.checkpoint(&mut out);
+    assert_eq!(lines(&mut out).iter().map(next).collect::<Vec<_>>(), [Some(vec![4, 0]), Some(vec![4, 0])]);
+}
+
+#[test]
+fn a_value_that_is_no_json_is_told_with_the_cursor_behind_it() {
+    for ids in [Ids::Event, Ids::Flush] {
+        let (mut viewer, mut out) = (viewer(ids, ValueForm::Json, None), BytesMut::new());
+        viewer.record(record(0, 0, "no"), &mut out);
+        viewer.flush(&mut out);
+        let lines = lines(&mut out);
+        assert_eq!(next(&lines[0]), Some(vec![1, 0]));
+        assert_eq!((&lines[0]["@"], &lines[0]["problem"]["offset"]), (&json!("fault"), &json!(0)));
+        assert_eq!(lines[0]["final"], false);
+    }
+}
+
+#[test]
+fn a_position_that_moved_is_untold_until_something_tells_it() {
+    let (mut viewer, mut out) = (viewer(Ids::Event, ValueForm::Auto, None), BytesMut::new());
+    viewer.reached_end(&TopicName::parse("t").expect("a legal name"), 0, 5, &mut out);
+    assert!(viewer.untold() && out.is_empty());
+    viewer.record(record(1, 0, "1"), &mut out);
+    assert!(!viewer.untold());
+    assert_eq!(next(&lines(&mut out)[0]), Some(vec![5, 1]));
+}
+
+#[test]
+fn the_end_has_a_finished_cursor() {
+    let (mut viewer, mut out) = (viewer(Ids::Event, ValueForm::Auto, Some(Until::Now)), BytesMut::new());
+    viewer.end(&mut out);
+    let end = &lines(&mut out)[0];
+    let cursor = Cursor::parse(end["cursor"].as_str().expect("a cursor")).expect("a cursor");
+    assert!(cursor.finished && end["@"] == "end");
+}
