@@ -251,7 +251,7 @@ impl Stream {
             return self.end();
         }
         if let Some(Until::Time(end)) = self.reading.until {
-            self.due.until(end - now());
+            self.due.until(end.saturating_sub(now()));
         }
         let positions = self.viewer.track().reads();
         if positions.is_empty() {

@@ -11,7 +11,7 @@ use crate::http::reply::{not_json, stream};
 use crate::http::state::Limits;
 use crate::wire::Format;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use std::time::Duration;
 
@@ -35,7 +35,8 @@ pub async fn open(
     authorise_reading(&access, &caller, &reading.topics)?;
     if reading.cursor().is_some_and(|cursor| cursor.finished) {
         // The stream that wrote this cursor reached its end: 204 tells an EventSource to stop for good.
-        return Ok(StatusCode::NO_CONTENT.into_response());
+        let no_store = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        return Ok((StatusCode::NO_CONTENT, [no_store]).into_response());
     }
     let format = manner.format;
     match broadcast.open(reading, manner).await.map_err(ApiError::from) {

@@ -1,6 +1,6 @@
 //! The head of the response and the events that are no records: `ready`, `caught-up`, the heartbeat.
 
-use crate::harness::{Context, Draft, Test, until};
+use crate::harness::{Context, Draft, Test, send, until};
 use crate::tests;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ pub fn tests() -> Vec<Test> {
         caught_up_comes_where_the_last_records_were_aborted needs [Transactions],
         a_heartbeat_is_a_comment_without_a_blank_line,
         the_heartbeat_of_the_configuration_is_told,
+        a_stream_is_never_compressed,
     ]
 }
 
@@ -173,4 +174,16 @@ async fn the_heartbeat_of_the_configuration_is_told(context: Context) {
     let gateway = context.gateway_with(|config| config.streams.heartbeat = Duration::from_secs(33)).await;
     let mut stream = gateway.stream(&topic, "").await;
     assert_eq!(stream.expect("ready").await.json()["heartbeat_ms"], 33_000);
+}
+
+async fn a_stream_is_never_compressed(context: Context) {
+    let (gateway, topic) = (context.gateway().await, context.topic("identity", 1).await);
+    gateway.produce(&topic, "", "x".repeat(10_000)).await.receipt();
+    for accept in ["text/event-stream", "application/x-ndjson"] {
+        let path = format!("/v1/topics/{topic}/stream?from=earliest&until=now");
+        let request = gateway.request("GET", &path).header("accept", accept);
+        let reply = send(request.header("accept-encoding", "gzip, deflate, br, zstd")).await;
+        assert_eq!((reply.status, reply.header("content-encoding")), (200, ""), "frames would be held back");
+        assert!(reply.text().contains(&"x".repeat(10_000)), "{accept}");
+    }
 }
