@@ -59,10 +59,8 @@ impl Shared {
         let mut views = views(reading, &cluster, &topics, logs);
         let says =
             |cursor: &Cursor, view: &View| cursor.segments.iter().any(|s| s.topic.same_name(view.mark));
-        if let Some(missing) =
-            views.iter().find(|view| view.log.is_none() && !cursor.is_some_and(|cursor| says(cursor, view)))
-            && missing.literal
-        {
+        let untold = |view: &View| !cursor.is_some_and(|cursor| says(cursor, view));
+        if let Some(missing) = views.iter().find(|view| view.literal && view.log.is_none() && untold(view)) {
             return Err(KafkaError::TopicNotFound(missing.name.clone()).into());
         }
         let fresh = |view: &View| cursor.is_none_or(|cursor| view.literal && !says(cursor, view));

@@ -122,7 +122,7 @@ impl Track {
         self.topics.iter().map(|topic| &topic.name).zip(segments)
     }
 
-    /// Every topic it stands in, deleted ones too: their segments stay in the cursor.
+    /// Every topic that the cursor has a segment of: those that are gone too, which may be made again.
     pub fn topics(&self) -> impl Iterator<Item = &TopicName> {
         self.topics.iter().map(|topic| &topic.name)
     }

@@ -90,6 +90,8 @@ impl Viewer {
     /// Writes a record; `false` when it is none to deliver: seen before, or past the end.
     pub fn record(&mut self, record: Record, out: &mut BytesMut) -> bool {
         if !self.track.take(&record) {
+            // A record past the end that was asked for ends its partition, which may be the last that was behind.
+            self.tell_caught_up(out);
             return false;
         }
         match self.manner.ids {

@@ -39,6 +39,11 @@ impl SameSite {
         Self { origins, loopback: address.ip().is_loopback() }
     }
 
+    /// The origins that are trusted besides its own.
+    pub fn origins(&self) -> &[Origin] {
+        &self.origins
+    }
+
     /// Whether a request goes on; `changes` when it would change something.
     fn allows(&self, claim: Claim<'_>, changes: bool) -> Result<(), &'static str> {
         if self.loopback && !claim.host.is_some_and(|host| self.is_own_name(host)) {

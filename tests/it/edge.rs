@@ -1,6 +1,7 @@
 //! The edge: what every request meets before and after its route, and the process around it all.
 
 mod connections;
+mod cors;
 mod health;
 mod logs;
 mod metrics;
@@ -15,6 +16,7 @@ use crate::harness::Test;
 pub fn tests() -> Vec<Test> {
     let files = [
         connections::tests(),
+        cors::tests(),
         health::tests(),
         logs::tests(),
         metrics::tests(),

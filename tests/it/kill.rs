@@ -35,15 +35,15 @@ const PARTITIONS: usize = 3;
 /// Writers, each with one record under way at a time.
 const WRITERS: usize = 6;
 
-/// How each viewer asks, and after how many kills it first comes.
-const VIEWERS: [(usize, Habit); 7] = [
-    (0, Habit { wires: &[Wire::Sse], query: "from=latest" }),
-    (0, Habit { wires: &[Wire::Sse], query: "from=latest&format=value" }),
-    (0, Habit { wires: &[Wire::Ndjson], query: "from=earliest" }),
-    (0, Habit { wires: &[Wire::Page], query: "from=earliest" }),
-    (KILLS / 3, Habit { wires: &[Wire::Sse, Wire::Ndjson, Wire::Page], query: "from=earliest" }),
-    (KILLS / 2, Habit { wires: &[Wire::Ndjson], query: "from=latest" }),
-    (KILLS / 2, Habit { wires: &[Wire::Sse], query: "from=earliest&format=value" }),
+/// How each viewer asks.
+const VIEWERS: [Habit; 7] = [
+    Habit { first: 0, wires: &[Wire::Sse], query: "from=latest" },
+    Habit { first: 0, wires: &[Wire::Sse], query: "from=latest&format=value" },
+    Habit { first: 0, wires: &[Wire::Ndjson], query: "from=earliest" },
+    Habit { first: 0, wires: &[Wire::Page], query: "from=earliest" },
+    Habit { first: KILLS / 3, wires: &[Wire::Sse, Wire::Ndjson, Wire::Page], query: "from=earliest" },
+    Habit { first: KILLS / 2, wires: &[Wire::Ndjson], query: "from=latest" },
+    Habit { first: KILLS / 2, wires: &[Wire::Sse], query: "from=earliest&format=value" },
 ];
 
 /// How many records each partition holds before anything begins: who reads them is cut off amid a backlog.
@@ -63,16 +63,17 @@ async fn a_gateway_that_is_killed_loses_nothing_acknowledged_and_no_viewer_notic
     let (ends, told) = watch::channel(None);
     let (mut viewers, mut writers, enough) =
         (JoinSet::new(), JoinSet::new(), Arc::new(AtomicBool::new(false)));
-    let view = |habit, kills| {
-        Viewer::new(gateway.clone(), topic.clone(), cursors.clone(), habit, kills).watch(told.clone())
+    let view = |habit, number| {
+        let seed = seed ^ (32 + number as u64);
+        Viewer::new(gateway.clone(), topic.clone(), cursors.clone(), habit, seed).watch(told.clone())
     };
     for writer in 0..WRITERS {
         let random = StdRng::seed_from_u64(seed ^ (writer as u64 + 1));
         writers.spawn(writer::write(gateway.clone(), topic.clone(), writer, random, enough.clone()));
     }
     for kill in 0..KILLS {
-        for (_, habit) in VIEWERS.iter().filter(|(first, _)| *first == kill) {
-            viewers.spawn(view(*habit, KILLS - kill));
+        for (number, habit) in VIEWERS.into_iter().enumerate().filter(|(_, habit)| habit.first == kill) {
+            viewers.spawn(view(habit, number));
         }
         // Some lives end while the process is still starting.
         if !random.random_bool(0.1) {

@@ -9,11 +9,13 @@ mod harness;
 
 mod address;
 mod broker;
+mod clients;
 mod dev;
 mod docs;
 mod edge;
 mod kafka;
 mod kill;
+mod page;
 mod produce;
 mod stream;
 mod topics;
@@ -24,11 +26,13 @@ fn main() -> ExitCode {
     let tests = [
         address::tests(),
         broker::tests(),
+        clients::tests(),
         dev::tests(),
         docs::tests(),
         edge::tests(),
         kafka::tests(),
         kill::tests(),
+        page::tests(),
         produce::tests(),
         stream::tests(),
         topics::tests(),

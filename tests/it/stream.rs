@@ -1,37 +1,57 @@
-//! Reading a topic by server-sent events: `GET /v1/topics/{topics}/stream`.
+//! Reading topics by server-sent events and by lines of JSON: `GET /v1/topics/{topics}/stream`.
 
+mod back;
 mod connections;
 mod control;
+mod cursors;
 mod envelope;
 mod faults;
+mod flush;
 mod forms;
 mod isolation;
+mod lifetime;
+mod lines;
 mod losses;
 mod many_partitions;
-mod property;
+mod motion;
+mod posted_back;
+pub mod property;
 mod refusals;
 mod resume;
 mod slow;
 mod starts;
+mod times;
+mod topics;
+mod until;
 mod value;
 
 use crate::harness::Test;
 
 pub fn tests() -> Vec<Test> {
     [
+        back::tests(),
         connections::tests(),
         control::tests(),
+        cursors::tests(),
         envelope::tests(),
         faults::tests(),
+        flush::tests(),
         forms::tests(),
         isolation::tests(),
+        lifetime::tests(),
+        lines::tests(),
         losses::tests(),
         many_partitions::tests(),
+        motion::tests(),
+        posted_back::tests(),
         property::tests(),
         refusals::tests(),
         resume::tests(),
         slow::tests(),
         starts::tests(),
+        times::tests(),
+        topics::tests(),
+        until::tests(),
         value::tests(),
     ]
     .into_iter()

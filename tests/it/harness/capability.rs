@@ -5,12 +5,20 @@
 //! `ALLOW_SKIPS` lists what a broker may lack, `REQUIRE=all` lets no tool be missing.
 
 use super::run::Broker;
+use super::tools;
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
+
+/// What an expression says when it is first asked.
+macro_rules! once {
+    ($look:expr) => {{
+        static FOUND: OnceLock<bool> = OnceLock::new();
+        *FOUND.get_or_init(|| $look)
+    }};
+}
 
 /// What a test may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +33,14 @@ pub enum Capability {
     DeleteRecords,
     /// The command `curl`.
     Curl,
+    /// The browser, as the command `chromium`.
+    Chromium,
+    /// The proxy, as the command `nginx`.
+    Nginx,
+    /// Node.js, and the npm clients of `tests/clients`.
+    NodeClients,
+    /// The Python clients of `tests/clients`.
+    PythonClients,
 }
 
 impl Capability {
@@ -36,12 +52,16 @@ impl Capability {
             Self::DeletionTold => "deletion_told",
             Self::DeleteRecords => "delete_records",
             Self::Curl => "curl",
+            Self::Chromium => "chromium",
+            Self::Nginx => "nginx",
+            Self::NodeClients => "node_clients",
+            Self::PythonClients => "python_clients",
         }
     }
 
     /// Whether the machine, not the broker, has it or not.
     fn is_tool(self) -> bool {
-        matches!(self, Self::Curl)
+        matches!(self, Self::Curl | Self::Chromium | Self::Nginx | Self::NodeClients | Self::PythonClients)
     }
 
     /// Whether it is to be had in this run.
@@ -51,7 +71,11 @@ impl Capability {
             Self::TopicIds => serves(broker, METADATA, 10),
             Self::DeletionTold => serves(broker, FETCH, 13),
             Self::DeleteRecords => serves(broker, DELETE_RECORDS, 0),
-            Self::Curl => has_command("curl"),
+            Self::Curl => once!(tools::runs("curl", "--version")),
+            Self::Chromium => once!(tools::runs("chromium", "--version")),
+            Self::Nginx => once!(tools::nginx().is_some()),
+            Self::NodeClients => once!(tools::runs("node", "--version") && tools::node_modules().is_some()),
+            Self::PythonClients => once!(tools::python().is_some_and(|path| tools::runs(path, "--version"))),
         }
     }
 
@@ -73,12 +97,6 @@ const METADATA: i16 = 3;
 const API_VERSIONS: i16 = 18;
 const DELETE_RECORDS: i16 = 21;
 const ADD_PARTITIONS_TO_TXN: i16 = 24;
-
-/// Whether a command can be run here.
-fn has_command(name: &str) -> bool {
-    let run = Command::new(name).arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).status();
-    run.is_ok_and(|status| status.success())
-}
 
 /// Whether the broker serves a request in at least this version.
 fn serves(broker: &Broker, key: i16, version: i16) -> bool {

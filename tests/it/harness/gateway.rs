@@ -1,5 +1,6 @@
 //! A running gateway and the HTTP client that tests ask it with.
 
+use super::lines::Lines;
 use super::reply::Reply;
 use super::sse::Sse;
 use super::wait::within;
@@ -94,6 +95,17 @@ impl Gateway {
     pub fn streaming(&self, topic: &str, query: &str) -> reqwest::RequestBuilder {
         self.request("GET", &format!("/v1/topics/{topic}/stream?{query}"))
             .header("accept", "text/event-stream")
+    }
+
+    /// Opens a stream of lines: `query` without its question mark.
+    pub async fn lines(&self, topic: &str, query: &str) -> Lines {
+        let path = format!("/v1/topics/{topic}/stream?{query}");
+        Lines::open(self.request("GET", &path).header("accept", "application/x-ndjson")).await
+    }
+
+    /// Asks for a page: `query` without its question mark.
+    pub async fn page(&self, topic: &str, query: &str) -> Reply {
+        self.get(&format!("/v1/topics/{topic}/records?{query}")).await
     }
 }
 

@@ -31,6 +31,20 @@ impl Event {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.data).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
+
+    /// Partition and offset of a record in its envelope.
+    #[track_caller]
+    pub fn address(&self) -> (i64, i64) {
+        let data = self.json();
+        let number = |name: &str| data[name].as_i64().unwrap_or_else(|| panic!("{name} in {data}"));
+        (number("partition"), number("offset"))
+    }
+
+    /// The value of a record in its envelope, which is JSON of a kind or text.
+    #[track_caller]
+    pub fn value(&self) -> Value {
+        self.json()["value"].clone()
+    }
 }
 
 /// The parser: bytes in, events out, however the bytes are cut.

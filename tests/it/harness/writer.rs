@@ -84,6 +84,11 @@ impl Writer {
         }
     }
 
+    /// Writes the numbers of a range to one partition, each as a record.
+    pub async fn write_numbers(&self, topic: &str, partition: i32, numbers: std::ops::Range<usize>) {
+        self.write_all(topic, partition, numbers.map(|n| Draft::value(n.to_string()))).await;
+    }
+
     /// Begins a transaction.
     pub async fn begin(&self) {
         self.with(Producer::begin_transaction).await;

@@ -1,5 +1,6 @@
 //! What writers were told and viewers saw, compared with the ledger.
 
+use super::KILLS;
 use super::viewer::Watched;
 use super::writer::{Fate, Sent};
 use crate::harness::{Entry, Position, Wire};
@@ -41,7 +42,7 @@ pub fn writers(sent: &[Sent], ledger: &[Entry], seed: u64) {
 
 /// A viewer saw, of every partition, exactly the ledger's records from where it began, in order.
 pub fn viewer(watched: &Watched, ends: &Position, ledger: &[Entry], seed: u64) {
-    let Watched { habit, kills, start, seen, cut_amid } = watched;
+    let Watched { habit, start, seen, cut_amid } = watched;
     for place in ends.keys() {
         let (p, start) = (place.1, start.get(place).copied().unwrap_or(0));
         let mut seen = seen.iter().filter(|record| record.partition == p);
@@ -58,6 +59,6 @@ pub fn viewer(watched: &Watched, ends: &Position, ledger: &[Entry], seed: u64) {
     }
     eprintln!("kill: {habit:?}: {} records, cut amid records {cut_amid} times", seen.len());
     // A page that is cut has come to no records.
-    let least = if habit.wires.contains(&Wire::Page) { 0 } else { kills / 3 };
+    let least = if habit.wires.contains(&Wire::Page) { 0 } else { (KILLS - habit.first) / 3 };
     assert!(*cut_amid >= least, "seed {seed}: {habit:?}: cut amid records only {cut_amid} times");
 }

@@ -1,7 +1,8 @@
 //! Somebody who watches a topic and comes back whenever the connection breaks, with the last cursor and nothing else.
 
 use crate::harness::{Came, CursorReader, DEADLINE, Event, Gateway, Incoming, Position, Wire};
-use rand::RngExt;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use serde::Deserialize;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -26,8 +27,6 @@ pub struct Record {
 /// What a viewer saw.
 pub struct Watched {
     pub habit: Habit,
-    /// How many kills it lived through.
-    pub kills: usize,
     /// Where it began.
     pub start: Position,
     pub seen: Vec<Record>,
@@ -38,6 +37,8 @@ pub struct Watched {
 /// How a viewer asks.
 #[derive(Clone, Copy, Debug)]
 pub struct Habit {
+    /// After how many kills it first comes.
+    pub first: usize,
     /// Each time in one of these ways.
     pub wires: &'static [Wire],
     pub query: &'static str,
@@ -51,6 +52,7 @@ pub struct Viewer {
     gateway: Gateway,
     topic: String,
     cursors: CursorReader,
+    random: StdRng,
     /// The last cursor that was dispatched, and its numbers.
     last: String,
     position: Position,
@@ -58,9 +60,10 @@ pub struct Viewer {
 }
 
 impl Viewer {
-    pub fn new(gateway: Gateway, topic: String, cursors: CursorReader, habit: Habit, kills: usize) -> Self {
-        let watched = Watched { habit, kills, start: Position::new(), seen: Vec::new(), cut_amid: 0 };
-        Self { gateway, topic, cursors, last: String::new(), position: Position::new(), watched }
+    pub fn new(gateway: Gateway, topic: String, cursors: CursorReader, habit: Habit, seed: u64) -> Self {
+        let watched = Watched { habit, start: Position::new(), seen: Vec::new(), cut_amid: 0 };
+        let (random, last, position) = (StdRng::seed_from_u64(seed), String::new(), Position::new());
+        Self { gateway, topic, cursors, random, last, position, watched }
     }
 
     /// Watches until it stands at the ends that `told` gives sooner or later, and sees nothing of it again.
@@ -71,7 +74,7 @@ impl Viewer {
                 let since = *waited.get_or_insert_with(Instant::now);
                 assert!(since.elapsed() < DEADLINE, "{self}: the end is not reached");
             }
-            let wire = wires[rand::rng().random_range(0..wires.len())];
+            let wire = wires[self.random.random_range(0..wires.len())];
             match self.connect(wire).await {
                 Some(incoming) => self.read(incoming, wire, &told).await,
                 None => tokio::time::sleep(PAUSE).await,

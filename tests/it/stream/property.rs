@@ -9,7 +9,7 @@
 
 mod client;
 mod content;
-mod decode;
+pub mod decode;
 mod scene;
 mod writers;
 

@@ -14,6 +14,9 @@ use tokio::sync::watch;
 /// A connection that has caught up and on which nothing comes for so long is cut as well.
 const QUIET: Duration = Duration::from_millis(60);
 
+/// How long what is left may take to be read.
+const LAST: Duration = Duration::from_secs(15);
+
 /// The ways it asks: every way of reading, with the forms that a value may have there.
 const ASKS: [(Wire, Form); 10] = [
     (Wire::Sse, Form::Auto),
@@ -97,15 +100,15 @@ impl Client {
         self.start = self.position.clone();
     }
 
-    /// Reads on one connection, uncut, until as many records were seen as `told` says sooner or later.
+    /// Reads on one connection, uncut, until as many records were seen as `told` says sooner or later, or no more come.
     pub async fn stay(&mut self, wire: Wire, told: watch::Receiver<Option<usize>>) {
         let (mut since, ask) = (None, (wire, Form::Auto));
         let query = self.query(ask);
         let mut incoming = self.connect(wire, &query).await;
         while told.borrow().is_none_or(|records| self.seen.len() < records) {
-            if told.borrow().is_some() {
-                let since = *since.get_or_insert_with(Instant::now);
-                assert!(since.elapsed() < DEADLINE, "{query}: {} of {:?}", self.seen.len(), told.borrow());
+            if told.borrow().is_some() && since.get_or_insert_with(Instant::now).elapsed() > LAST {
+                // What is missing is found when the records are compared.
+                return;
             }
             match incoming.next(usize::MAX, QUIET).await {
                 Came::Events(events) => self.take(ask, events),
@@ -162,15 +165,19 @@ impl Client {
         true
     }
 
-    /// Reads by `wire` until this many records were seen in all and it has caught up, or as long as there is more.
+    /// Reads by `wire` until this many records were seen in all and it has caught up, or no more come.
     pub async fn read_all(&mut self, wire: Wire, records: usize) {
         let (begun, mut done, ask) = (Instant::now(), false, (wire, Form::Auto));
         while !done || self.seen.len() < records {
             let query = self.query(ask);
             let mut incoming = self.connect(wire, &query).await;
             while !done || self.seen.len() < records {
-                assert!(begun.elapsed() < DEADLINE, "{query}: {} of {records}", self.seen.len());
-                match incoming.next(usize::MAX, DEADLINE).await {
+                if begun.elapsed() > LAST {
+                    // What is missing is found when the records are compared.
+                    return;
+                }
+                match incoming.next(usize::MAX, QUIET).await {
+                    Came::Nothing => {}
                     Came::Events(events) => {
                         let records = events.iter().any(|event| event.kind == "message");
                         done |= events.iter().any(|event| event.kind == "caught-up");

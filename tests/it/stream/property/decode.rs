@@ -97,6 +97,9 @@ fn check_bytes((raw, encoding): (&str, Option<&str>), form: Form, value: &[u8]) 
             same("value", Some(raw.as_bytes().to_vec()), Some(text.as_bytes()))
         }
         (Some("text"), Form::Auto | Form::Text) => {
+            if form == Form::Auto && serde_json::from_slice::<IgnoredAny>(value).is_ok() {
+                return Err("JSON is told as text".into());
+            }
             same("value", Some(string(raw)?.into_bytes()), Some(value))
         }
         (Some("base64"), _) => {

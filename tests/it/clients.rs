@@ -1,0 +1,20 @@
+//! The clients that people really use, each in its own process, reading through cuts.
+//!
+//! Every one reads ten thousand records of every kind of value through five disconnects, and what it handed on to its
+//! user is compared with the ledger. Their programs are in `tests/clients`; what they cannot do is in
+//! `docs/clients.md`, and has its test in `pitfalls`.
+
+mod ages;
+mod content;
+mod everything;
+mod feed;
+mod nginx;
+mod pitfalls;
+mod reader;
+mod rust;
+
+use crate::harness::Test;
+
+pub fn tests() -> Vec<Test> {
+    [ages::tests(), everything::tests(), nginx::tests(), pitfalls::tests()].into_iter().flatten().collect()
+}
