@@ -20,6 +20,12 @@ impl Sample {
         Self { latencies, elapsed }
     }
 
+    /// Several samples as one.
+    pub fn all(samples: &[Self]) -> Self {
+        let latencies = samples.iter().flat_map(|sample| sample.latencies.iter().copied()).collect();
+        Self::new(latencies, samples.iter().map(|sample| sample.elapsed).sum())
+    }
+
     pub fn count(&self) -> u64 {
         self.latencies.len() as u64
     }

@@ -13,14 +13,25 @@ use std::time::Duration;
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Sends a GET on a connection of its own and leaves its answer to be read.
-pub fn get(address: SocketAddr, target: &str) -> Result<TcpStream> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+/// Connects.
+pub fn connect(address: SocketAddr) -> Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let request = format!("GET {target} HTTP/1.1\r\nhost: {address}\r\naccept: */*\r\n\r\n");
-    stream.write_all(request.as_bytes())?;
     Ok(stream)
+}
+
+/// Sends a GET on a connection of its own and leaves its answer to be read.
+pub fn get(address: SocketAddr, target: &str) -> Result<TcpStream> {
+    let mut stream = connect(address)?;
+    ask(&mut stream, address, target)?;
+    Ok(stream)
+}
+
+/// Sends a GET on a connection that is there.
+pub fn ask(stream: &mut TcpStream, address: SocketAddr, target: &str) -> Result<()> {
+    let request = format!("GET {target} HTTP/1.1\r\nhost: {address}\r\naccept: */*\r\n\r\n");
+    Ok(stream.write_all(request.as_bytes())?)
 }
 
 /// What the answer to a GET begins with.

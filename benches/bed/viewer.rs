@@ -38,7 +38,17 @@ pub struct Seen {
 
 impl Seen {
     fn read(text: &str) -> Result<Self> {
+        Self::read_at(BEGINNING.elapsed(), text)
+    }
+
+    /// All that stand in a text, seen together.
+    pub fn read_all(text: &str) -> Result<Vec<Self>> {
         let now = BEGINNING.elapsed();
+        let stamps = text.match_indices("\"n\":").map(|(at, _)| &text[at..]);
+        stamps.map(|stamp| Self::read_at(now, stamp)).collect()
+    }
+
+    fn read_at(now: Duration, text: &str) -> Result<Self> {
         let (n, sent) = (number(text, "\"n\":")?, number(text, "\"sent_ns\":")?);
         Ok(Self { n, after: now.saturating_sub(Duration::from_nanos(sent)) })
     }
