@@ -161,7 +161,7 @@ async fn no_time_is_too_far_away_to_be_an_end(context: Context) {
         let page = gateway.page(&topic, &format!("from=earliest&until={until}")).await;
         assert_eq!((page.status, &page.header("kafka-stream-next")[..3]), (204, "e1."), "{until}");
     }
-    for until in ["9223372036854775807", "9999-12-31T23:59:59Z"] {
+    for until in ["9223372036854775807", "9999-12-30T00:00:00Z"] {
         let mut stream = gateway.stream(&topic, &format!("from=earliest&until={until}")).await;
         stream.expect("ready").await;
         assert_eq!(stream.expect("message").await.value(), 1, "{until}");
