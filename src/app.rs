@@ -7,7 +7,7 @@ mod banner;
 mod server;
 
 use crate::access::{Access, OpenToAll};
-use crate::broadcast::Broadcast;
+use crate::broadcast::{Broadcast, Drain};
 use crate::config::Config;
 use crate::dev::{Broker, BrokerSettings};
 use crate::http::state::{Limits, Parts};
@@ -15,15 +15,16 @@ use crate::http::{AppState, router};
 use crate::kafka::{self, Admin, Catalog, Producer, Settings, admin};
 use crate::produce::Produce;
 use crate::telemetry::{self, LogError, Metrics};
+use futures_util::future::{self, FutureExt};
 use server::Server;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 /// What is left for the producer to flush, however long the connections took to end.
 const LEAST_FLUSH: Duration = Duration::from_secs(1);
@@ -65,8 +66,7 @@ pub struct App {
     state: AppState,
     metrics: Arc<Metrics>,
     producer: Arc<Producer>,
-    shutdown: CancellationToken,
-    deadline: Duration,
+    drain: Drain,
 }
 
 impl App {
@@ -79,7 +79,8 @@ impl App {
         let (listener, address) = bind(config.listen.http).await?;
         let access = Access::new(&config.access, address)?;
         let settings = settings(config);
-        let (metrics, shutdown) = (Arc::new(Metrics::new()), CancellationToken::new());
+        let drain = Drain::new(config.listen.drain_window, config.listen.shutdown_deadline);
+        let metrics = Arc::new(Metrics::new());
         let client = admin::connect(&settings)?;
         let catalog = Catalog::new(client.clone(), &settings);
         let admin = Admin::new(client, &settings);
@@ -87,7 +88,7 @@ impl App {
         let produce =
             Produce::new(&config.produce, catalog.clone(), admin.clone(), producer.clone(), metrics.clone());
         let broadcast =
-            Broadcast::new(&config.streams, settings, catalog.clone(), metrics.clone(), shutdown.clone());
+            Broadcast::new(&config.streams, settings, catalog.clone(), metrics.clone(), drain.clone());
         let limits = Limits {
             max_record_bytes: config.produce.max_record_bytes,
             max_cursor_bytes: config.streams.max_cursor_bytes,
@@ -95,9 +96,8 @@ impl App {
             max_age: config.streams.max_age,
         };
         let parts = Parts { produce, broadcast, catalog, admin, access, limits, metrics: metrics.clone() };
-        let state = AppState::new(parts, &config.listen, address, shutdown.clone());
-        let deadline = config.listen.shutdown_deadline;
-        Ok(Self { listener, address, state, metrics, producer, shutdown, deadline })
+        let state = AppState::new(parts, &config.listen, address, drain.clone());
+        Ok(Self { listener, address, state, metrics, producer, drain })
     }
 
     /// Where it listens: the port is the real one when 0 was asked for.
@@ -105,16 +105,22 @@ impl App {
         self.address
     }
 
-    /// Serves until `until` is ready, then ends every stream, lets requests finish, and flushes the producer, all
-    /// within `listen.shutdown_deadline`.
-    pub async fn run(self, until: impl Future<Output = ()>) {
+    /// Serves until `until` is ready, then asks every stream to go within `listen.drain_window`, lets requests finish, and
+    /// flushes the producer, all within `listen.shutdown_deadline`; at once when `hurry` is ready too.
+    pub async fn run(self, until: impl Future<Output = ()>, hurry: impl Future<Output = ()>) {
         let server = Server::new(self.listener, router(self.state), self.metrics);
         server.accept(until).await;
         let begun = Instant::now();
-        tracing::info!(deadline = ?self.deadline, "shutting down");
-        self.shutdown.cancel();
-        server.drain(self.deadline).await;
-        let left = self.deadline.saturating_sub(begun.elapsed()).max(LEAST_FLUSH);
+        let window = self.drain.begin();
+        tracing::info!(?window, left = ?self.drain.left(), "shutting down");
+        let again = async {
+            hurry.await;
+            tracing::warn!("told to end again: at once");
+        }
+        .shared();
+        server.accept(future::select(pin!(tokio::time::sleep(window)), again.clone()).map(drop)).await;
+        server.close(self.drain.left(), again).await;
+        let left = self.drain.left().max(LEAST_FLUSH);
         let producer = self.producer;
         // Blocks, and its own deadline ends it.
         let flushed = tokio::task::spawn_blocking(move || producer.flush(left)).await;
@@ -145,10 +151,10 @@ fn settings(config: &Config) -> Settings {
 /// When it cannot start.
 pub async fn serve(config: Config) -> Result<(), Error> {
     telemetry::start_logging(&config.telemetry)?;
-    let end = end_signal()?;
+    let signals = Signals::listen()?;
     let app = App::build(&config).await?;
     tracing::info!(address = %app.address(), kafka = config.kafka.bootstrap_servers, "listening");
-    app.run(end).await;
+    signals.run(app).await;
     Ok(())
 }
 
@@ -158,16 +164,16 @@ pub async fn serve(config: Config) -> Result<(), Error> {
 /// When either cannot start.
 pub async fn dev(mut config: Config, broker_only: bool) -> Result<(), Error> {
     telemetry::start_logging(&config.telemetry)?;
-    let end = end_signal()?;
+    let mut signals = Signals::listen()?;
     let broker = start_broker(&config)?;
     config.kafka.bootstrap_servers = broker.bootstrap();
     if broker_only {
         banner::print(&banner::broker_alone(&broker.bootstrap(), config.dev.topic_bytes));
-        end.await;
+        signals.next().await;
     } else {
         let app = App::build(&config).await?;
         banner::print(&banner::gateway(app.address(), &broker.bootstrap(), config.dev.topic_bytes));
-        app.run(end).await;
+        signals.run(app).await;
     }
     Ok(())
 }
@@ -188,14 +194,35 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
     bound.await.map_err(|source| Error::Listen { address, setting: "listen.http", flag: "--listen", source })
 }
 
-/// Ready when the process is told to end. Listens from now on, so a signal during the start is not missed.
-fn end_signal() -> Result<impl Future<Output = ()>, Error> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
-    Ok(async move {
+/// What tells the process to end. Listened for from the start on, so that none is missed.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Error> {
+        let terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
+        let interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
+        Ok(Self { terminate, interrupt })
+    }
+
+    /// Ready when the process is told to end, once more each time.
+    async fn next(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    })
+    }
+
+    /// Runs the gateway until the first signal, and in a hurry from the second on.
+    async fn run(self, app: App) {
+        let signals = Arc::new(tokio::sync::Mutex::new(self));
+        let first = signals.clone();
+        app.run(
+            async move { first.lock().await.next().await },
+            async move { signals.lock().await.next().await },
+        )
+        .await;
+    }
 }

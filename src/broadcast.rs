@@ -7,6 +7,7 @@
 //! goes in front of this same reader.
 
 mod back;
+mod drain;
 mod one;
 mod opening;
 mod page;
@@ -15,6 +16,7 @@ mod survey;
 mod track;
 mod viewer;
 
+pub use drain::Drain;
 pub use one::{Address, Found};
 pub use opening::Gap;
 pub use page::{Page, PageLimits};
@@ -30,7 +32,6 @@ use crate::wire::Format;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
 
 /// How long a newcomer waits for a reader that is just being closed.
 const READER_WAIT: Duration = Duration::from_secs(1);
@@ -116,6 +117,9 @@ pub enum Error {
     /// Every reader is in use.
     #[error("all {0} readers are in use")]
     Full(usize),
+    /// The gateway is about to end; it has by then.
+    #[error("the gateway is shutting down")]
+    Draining(Duration),
 }
 
 impl Error {
@@ -124,7 +128,7 @@ impl Error {
         match self {
             Self::Kafka(error) => error.remedy() == Remedy::Caller,
             Self::TooWide(_) | Self::Lost(_) => true,
-            Self::Full(_) => false,
+            Self::Full(_) | Self::Draining(_) => false,
         }
     }
 }
@@ -143,7 +147,7 @@ struct Shared {
     max_cursor_bytes: usize,
     checkpoint: Duration,
     metrics: Arc<Metrics>,
-    shutdown: CancellationToken,
+    drain: Drain,
 }
 
 /// A place among the readers, held until a reader's connections are closed.
@@ -159,13 +163,13 @@ impl Drop for Seat {
 }
 
 impl Broadcast {
-    /// Serves until `shutdown`, which ends all streams.
+    /// Serves until `drain`, which ends all streams.
     pub fn new(
         streams: &config::Streams,
         settings: Settings,
         catalog: Catalog,
         metrics: Arc<Metrics>,
-        shutdown: CancellationToken,
+        drain: Drain,
     ) -> Self {
         let readers = Arc::new(Semaphore::new(streams.max_readers));
         let shared = Shared {
@@ -176,7 +180,7 @@ impl Broadcast {
             max_cursor_bytes: streams.max_cursor_bytes,
             checkpoint: streams.checkpoint,
             metrics,
-            shutdown,
+            drain,
         };
         Self { shared: Arc::new(shared) }
     }
@@ -184,9 +188,12 @@ impl Broadcast {
     /// Opens a stream. Its position is a set of numbers before this returns: what is produced afterwards is in it.
     ///
     /// # Errors
-    /// [`Error::Full`], [`Error::TooWide`], [`Error::Lost`], or what Kafka said to the question where the topics begin
+    /// [`Error::Draining`], [`Error::Full`], [`Error::TooWide`], [`Error::Lost`], or what Kafka said to the question where the topics begin
     /// and end.
     pub async fn open(&self, reading: Reading, manner: Manner) -> Result<Stream, Error> {
+        if self.shared.drain.has_begun() {
+            return Err(Error::Draining(self.shared.drain.after()));
+        }
         let opening = self.shared.opening(&reading, None).await?;
         let seat = self.shared.seat().await?;
         Ok(Stream::new(self.shared.clone(), (reading, manner), opening, seat))

@@ -59,16 +59,21 @@ impl Server {
         }
     }
 
-    /// Accepts no more, and ends every connection when its request is done, at `deadline` at the latest.
-    pub async fn drain(self, deadline: Duration) {
+    /// Accepts no more, and ends every connection when its request is done; all of them after `deadline`, or when `hurry`
+    /// is ready.
+    pub async fn close(self, deadline: Duration, hurry: impl Future<Output = ()>) {
         drop(self.listener);
         self.finish.cancel();
         self.connections.close();
-        if tokio::time::timeout(deadline, self.connections.wait()).await.is_err() {
-            tracing::warn!(connections = self.connections.len(), "cut at the shutdown deadline");
-            self.cut.cancel();
-            self.connections.wait().await;
+        tokio::select! {
+            () = self.connections.wait() => {}
+            () = tokio::time::sleep(deadline) => {
+                tracing::warn!(connections = self.connections.len(), "cut at the shutdown deadline");
+            }
+            () = hurry => {}
         }
+        self.cut.cancel();
+        self.connections.wait().await;
     }
 
     fn serve(&self, socket: TcpStream) {

@@ -66,7 +66,7 @@ pub(super) async fn read(shared: &Arc<Shared>, reading: &Reading, limits: PageLi
     while !reading.enough(waited) {
         let deadline = if reading.track.caught_up() { waited } else { begun + PATIENCE };
         let events = tokio::select! {
-            () = shared.shutdown.cancelled() => break,
+            () = shared.drain.begun() => break,
             events = tokio::time::timeout_at(deadline, reading.events()) => events,
         };
         match events {

@@ -1,8 +1,8 @@
 //! A stream in motion: carries events from a reader to a viewer, keeps a quiet connection alive, and finds its place
 //! anew when the logs moved away under it or its topics changed.
 //!
-//! Who may end it, and what the client then sees: the client itself (dropping the stream ends its reader); shutdown (it
-//! ends between two frames); its age (`drain`); the end it was asked for (`end`); and a fault that no retry can mend
+//! Who may end it, and what the client then sees: the client itself (dropping the stream ends its reader); shutdown and
+//! its age (`drain`); the end it was asked for (`end`); and a fault that no retry can mend
 //! (told as [`Item::Fault`]). Kafka being away ends nothing: the stream waits.
 
 use super::opening::Opening;
@@ -75,7 +75,7 @@ enum Question {
 }
 
 enum Step {
-    End,
+    Drain,
     Due,
     Batch,
     Events(Option<Vec<Event>>),
@@ -127,7 +127,7 @@ impl Stream {
 
     /// The next part, as soon as there is one; `None` when the stream has ended. Always ends between two frames.
     pub async fn next(&mut self) -> Option<Item> {
-        let shutdown = self.shared.shutdown.clone();
+        let drain = self.shared.drain.clone();
         loop {
             if !self.head.is_empty() {
                 self.due.spoke();
@@ -141,7 +141,7 @@ impl Stream {
             let due = self.due.next();
             let step = tokio::select! {
                 biased;
-                () = shutdown.cancelled() => Step::End,
+                () = drain.begun(), if !self.due.drains() => Step::Drain,
                 // Before what was read: a long backlog must not keep what is due from happening.
                 () = tokio::time::sleep_until(due) => Step::Due,
                 step = answer(&mut self.question) => step,
@@ -154,7 +154,7 @@ impl Stream {
 
     fn go(&mut self, step: Step) {
         match step {
-            Step::End => self.over = Over::Yes,
+            Step::Drain => self.due.drain(self.shared.drain.moment()),
             Step::Due => self.fall_due(),
             Step::Batch => self.take(),
             Step::Events(Some(events)) => {
@@ -188,11 +188,15 @@ impl Stream {
             Some(What::Look) => self.look(),
             Some(What::Until) => self.leave(Duration::ZERO),
             Some(What::Reopen) => self.question = Some(Question::Opening(self.open())),
-            Some(What::Lifetime) => {
-                self.viewer.drain("lifetime", retry(), &mut self.head);
-                self.over = Over::Yes;
-            }
+            Some(What::Lifetime) => self.drain("lifetime"),
+            Some(What::Drain) => self.drain("shutdown"),
         }
+    }
+
+    /// Ends, and asks the client to come back.
+    fn drain(&mut self, reason: &str) {
+        self.viewer.drain(reason, retry(), &mut self.head);
+        self.over = Over::Yes;
     }
 
     /// Writes what a reader saw, and what else it has ready, as frames.

@@ -25,6 +25,13 @@ pub(super) const SECTION: Section = Section {
             rule: Rule::Origins,
         },
         Field {
+            key: "drain_window",
+            meaning: "How long after SIGTERM newcomers are still let in, and over which time the open streams are asked \
+                      to come back elsewhere, each at a random moment of it. Readiness is off from its beginning, so \
+                      that a balancer sends nobody more. `sluicegate dev` has no window unless it is set.",
+            rule: Rule::Time(Duration::ZERO, Duration::from_secs(600)),
+        },
+        Field {
             key: "shutdown_deadline",
             meaning: "How long a shutdown may take: from SIGTERM to the moment when whatever is still open is cut.",
             rule: Rule::Time(Duration::ZERO, Duration::from_secs(600)),
@@ -40,6 +47,9 @@ pub struct Listen {
     pub http: SocketAddr,
     /// The origins whose pages may call the gateway from a browser.
     pub cors_origins: Vec<Origin>,
+    /// Over which time of a shutdown the open streams are asked to go.
+    #[serde(with = "duration::text")]
+    pub drain_window: Duration,
     /// How long a shutdown may take before what is still open is cut.
     #[serde(with = "duration::text")]
     pub shutdown_deadline: Duration,
@@ -50,6 +60,7 @@ impl Default for Listen {
         Self {
             http: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             cors_origins: Vec::new(),
+            drain_window: Duration::from_secs(10),
             shutdown_deadline: Duration::from_secs(20),
         }
     }

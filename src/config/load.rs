@@ -22,7 +22,8 @@ const MAX_FILE_BYTES: u64 = 1_048_576;
 /// What the command line sets.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
-    /// Whether this is `sluicegate dev`, which has a default of its own: `produce.auto_create` is on.
+    /// Whether this is `sluicegate dev`, which has defaults of its own: `produce.auto_create` is on, and there is no
+    /// `listen.drain_window`.
     pub dev: bool,
     /// `--listen`: overrules `listen.http`.
     pub listen: Option<SocketAddr>,
@@ -123,7 +124,13 @@ fn layers(
 ) -> Vec<Layer> {
     let mut raw = Vec::new();
     if flags.dev {
-        raw.push((Source::Dev, nested([(["produce", "auto_create"], Value::from(true))])));
+        raw.push((
+            Source::Dev,
+            nested([
+                (["produce", "auto_create"], Value::from(true)),
+                (["listen", "drain_window"], Value::from("0")),
+            ]),
+        ));
     }
     if let Some(path) = file {
         match read_file(path) {

@@ -24,7 +24,7 @@ use std::time::Duration;
 pub const STREAM_STATUS: HeaderName = HeaderName::from_static("kafka-stream-status");
 
 /// How long a client is asked to wait before it tries again.
-const RETRY_SECONDS: u32 = 1;
+const RETRY_SECONDS: u64 = 1;
 
 /// A refusal or failure on its way to the client.
 #[derive(Clone, Debug)]
@@ -35,6 +35,8 @@ pub struct ApiError {
     /// What the log says besides.
     cause: Option<String>,
     as_event: Option<Told>,
+    /// When to come back, where that is known.
+    retry: Option<Duration>,
 }
 
 /// How a failure is told as an event.
@@ -61,7 +63,7 @@ struct Problem<'a> {
 impl ApiError {
     /// An error of a registered code, with what the client should know of this case.
     pub fn new(code: &'static Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), written: None, cause: None, as_event: None }
+        Self { code, detail: detail.into(), written: None, cause: None, as_event: None, retry: None }
     }
 
     /// The same, told as an event in a stream where a status would make the client give up for ever. `cursor` is what the
@@ -112,7 +114,8 @@ impl ApiError {
         let (mut out, format) = (BytesMut::new(), Format::Events(ValueForm::Auto));
         format.write_preamble(&mut out);
         let data = self.fault_data(request_id, false);
-        let retry = Some(Duration::from_millis(rand::rng().random_range(2000..5000)));
+        let jittered = || Duration::from_millis(rand::rng().random_range(2000..5000));
+        let retry = Some(self.retry.unwrap_or_else(jittered));
         let id = told.cursor.as_deref();
         format.write_event(Event { name: "fault", id, retry, data: &data }, &mut out);
         out
@@ -151,7 +154,8 @@ pub fn render(response: Response, request_id: &str) -> Response {
         return Response::from_parts(parts, Body::from(frames.freeze()));
     }
     if error.code.status == 503 {
-        parts.headers.insert(header::RETRY_AFTER, RETRY_SECONDS.into());
+        let seconds = error.retry.map_or(RETRY_SECONDS, |retry| retry.as_secs().saturating_add(1));
+        parts.headers.insert(header::RETRY_AFTER, seconds.into());
     }
     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     Response::from_parts(parts, Body::from(error.problem(request_id)))
@@ -206,6 +210,9 @@ impl From<broadcast::Error> for ApiError {
     fn from(error: broadcast::Error) -> Self {
         match error {
             broadcast::Error::Kafka(error) => error.into(),
+            broadcast::Error::Draining(after) => {
+                Self { retry: Some(after), ..Self::new(code::NOT_READY, error.to_string()) }
+            }
             broadcast::Error::Lost(_) => Self::new(code::POSITION_LOST, error.to_string()),
             broadcast::Error::TooWide(_) => Self::new(code::SELECTION_TOO_WIDE, error.to_string()),
             broadcast::Error::Full(_) => {

@@ -4,12 +4,13 @@ use super::error::{ApiError, code};
 use super::observe;
 use super::same_site::{self, SameSite};
 use super::state::AppState;
+use crate::broadcast::Drain;
 use crate::config::Origin;
 use crate::telemetry::Metrics;
 use axum::Router;
-use axum::extract::FromRef;
-use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::extract::{FromRef, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, Version, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use std::any::Any;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub fn wrap(routes: Router<AppState>, state: &AppState) -> Router<AppState> {
         None => routes,
     };
     routes
+        // Clients are sent elsewhere before their connections close under them.
+        .layer(from_fn_with_state(Drain::from_ref(state), leave))
         // Errors get their body, and every request its log line and its counts.
         .layer(from_fn_with_state(Arc::<Metrics>::from_ref(state), observe::observe))
         // Nothing we send is to be taken for another type than we say.
@@ -42,6 +45,17 @@ pub fn wrap(routes: Router<AppState>, state: &AppState) -> Router<AppState> {
         .layer(observe::PropagateId::x_request_id())
         .layer(observe::SetId::x_request_id(observe::MakeId))
         .layer(from_fn(observe::clean_id))
+}
+
+/// While the gateway drains, each answer over HTTP/1 is the last of its connection: a connection that closed by itself might
+/// close under a request that was just sent.
+async fn leave(State(drain): State<Drain>, request: Request, next: Next) -> Response {
+    let keeps = request.version() >= Version::HTTP_2;
+    let mut response = next.run(request).await;
+    if drain.has_begun() && !keeps {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// How long a browser may remember the answer to a preflight request.

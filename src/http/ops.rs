@@ -1,6 +1,7 @@
 //! Operations: is the process turning, can it serve, what has it counted.
 
 use super::error::{ApiError, code};
+use crate::broadcast::Drain;
 use crate::kafka::Health;
 use crate::telemetry::Metrics;
 use axum::extract::State;
@@ -8,7 +9,6 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use serde_json::json;
 use std::sync::Arc;
-use tokio_util::sync::CancellationToken;
 
 /// `GET /livez`: 200 while the process turns.
 pub async fn livez() -> impl IntoResponse {
@@ -18,9 +18,9 @@ pub async fn livez() -> impl IntoResponse {
 /// `GET /readyz`: 200 when Kafka answers and the gateway is not shutting down, else 503 with why.
 pub async fn readyz(
     State(health): State<Health>,
-    State(shutdown): State<CancellationToken>,
+    State(drain): State<Drain>,
 ) -> Result<impl IntoResponse, ApiError> {
-    if shutdown.is_cancelled() {
+    if drain.has_begun() {
         return Err(ApiError::new(code::NOT_READY, "the gateway is shutting down"));
     }
     health.check().await.map_err(|reason| ApiError::new(code::NOT_READY, reason))?;

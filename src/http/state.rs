@@ -2,7 +2,7 @@
 
 use super::same_site::SameSite;
 use crate::access::Access;
-use crate::broadcast::Broadcast;
+use crate::broadcast::{Broadcast, Drain};
 use crate::config;
 use crate::kafka::{Admin, Catalog, Health};
 use crate::produce::Produce;
@@ -11,7 +11,6 @@ use axum::extract::FromRef;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 /// Everything a request may need. It is cloned for every request, so it is one pointer.
 #[derive(Clone)]
@@ -20,7 +19,7 @@ pub struct AppState(Arc<Inner>);
 struct Inner {
     parts: Parts,
     health: Health,
-    shutdown: CancellationToken,
+    drain: Drain,
     same_site: Arc<SameSite>,
 }
 
@@ -44,7 +43,7 @@ parts! {
     Limits: parts.limits;
     Arc<Metrics>: parts.metrics;
     Health: health;
-    CancellationToken: shutdown;
+    Drain: drain;
     Arc<SameSite>: same_site;
 }
 
@@ -80,17 +79,12 @@ pub struct Parts {
 }
 
 impl AppState {
-    /// What handlers are given behind a listener at `address`. `shutdown` makes readiness go off.
-    pub fn new(
-        parts: Parts,
-        listen: &config::Listen,
-        address: SocketAddr,
-        shutdown: CancellationToken,
-    ) -> Self {
+    /// What handlers are given behind a listener at `address`. `drain` makes readiness go off.
+    pub fn new(parts: Parts, listen: &config::Listen, address: SocketAddr, drain: Drain) -> Self {
         Self(Arc::new(Inner {
             health: Health::new(parts.catalog.clone()),
             same_site: Arc::new(SameSite::new(listen.cors_origins.clone(), address)),
-            shutdown,
+            drain,
             parts,
         }))
     }

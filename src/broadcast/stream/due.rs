@@ -13,6 +13,8 @@ const MOVED: Duration = Duration::from_secs(5);
 /// What is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
+    /// The gateway is about to end, and this stream's moment has come.
+    Drain,
     /// Its lifetime is over.
     Lifetime,
     /// The time it is to read to has come.
@@ -32,6 +34,7 @@ pub enum What {
 /// When everything is due; `None` is never.
 #[derive(Debug)]
 pub struct Due {
+    drain: Option<Instant>,
     lifetime: Option<Instant>,
     until: Option<Instant>,
     reopen: Option<Instant>,
@@ -48,6 +51,7 @@ impl Due {
     pub fn new(heartbeat: Duration, checkpoint_every: Duration, lifetime: Option<Duration>) -> Self {
         let now = Instant::now();
         Self {
+            drain: None,
             lifetime: lifetime.and_then(|lifetime| now.checked_add(lifetime)),
             until: None,
             reopen: None,
@@ -70,7 +74,7 @@ impl Due {
         let now = Instant::now();
         let (what, _) = self.all().find(|(_, when)| when.is_some_and(|when| when <= now))?;
         match what {
-            What::Lifetime => self.lifetime = None,
+            What::Drain | What::Lifetime => (self.drain, self.lifetime) = (None, None),
             What::Until => self.until = None,
             What::Reopen => self.reopen = None,
             What::Look => self.look = now + jittered(LOOK),
@@ -79,6 +83,16 @@ impl Due {
             What::Silence => self.silence = now + self.heartbeat,
         }
         Some(what)
+    }
+
+    /// The gateway is about to end, and this stream is to end after `pause`.
+    pub fn drain(&mut self, pause: Duration) {
+        self.drain = Some(Instant::now() + pause);
+    }
+
+    /// Whether it is to end with the gateway.
+    pub fn drains(&self) -> bool {
+        self.drain.is_some()
     }
 
     /// Something was written.
@@ -110,6 +124,7 @@ impl Due {
     /// In the order in which what is due at once happens.
     fn all(&self) -> impl Iterator<Item = (What, Option<Instant>)> {
         [
+            (What::Drain, self.drain),
             (What::Lifetime, self.lifetime),
             (What::Until, self.until),
             (What::Reopen, self.reopen),

@@ -11,6 +11,9 @@ pub fn tests() -> Vec<Test> {
     tests![
         sigterm_ends_an_idle_process_with_code_zero_and_frees_its_port,
         sigterm_ends_open_streams_and_loses_nothing_that_was_acknowledged,
+        a_drain_asks_each_stream_to_come_back_and_leaves_no_produce_unanswered,
+        a_draining_gateway_is_not_ready_and_tells_newcomers_when_to_come_back,
+        a_second_signal_ends_at_once,
         a_request_that_never_ends_is_cut_at_the_deadline,
     ]
 }
@@ -97,4 +100,111 @@ async fn a_request_that_never_ends_is_cut_at_the_deadline(context: Context) {
     assert_eq!(child.ended().await.code(), Some(0), "{:#?}", child.stderr());
     assert!(begun.elapsed() < Duration::from_secs(8), "ended after {:?}", begun.elapsed());
     assert!(context.kafka().consume_all(&topic).await.is_empty(), "half a record was written");
+}
+
+/// What became of a worker's produces: those that were acknowledged, and those sent that had no answer.
+#[derive(Default)]
+struct Produced {
+    acknowledged: Vec<String>,
+    unanswered: usize,
+}
+
+/// Produces until nobody listens any more.
+async fn produce_to_the_end(gateway: Gateway, topic: String, worker: usize) -> Produced {
+    let mut produced = Produced::default();
+    for n in 0.. {
+        let value = format!("{worker}-{n}");
+        match gateway.producing(&topic, "").body(value.clone()).send().await {
+            Ok(reply) if reply.status() == 200 => produced.acknowledged.push(value),
+            Ok(reply) => panic!("{}", reply.status()),
+            Err(error) if error.is_connect() => break,
+            Err(_) => produced.unanswered += 1,
+        }
+    }
+    produced
+}
+
+async fn a_drain_asks_each_stream_to_come_back_and_leaves_no_produce_unanswered(context: Context) {
+    let topic = context.topic("drained", 3).await;
+    let window = ("SLUICEGATE_LISTEN__DRAIN_WINDOW", "3s");
+    let mut child = context.serve(&[window, ("SLUICEGATE_LISTEN__SHUTDOWN_DEADLINE", "20s")]);
+    let gateway = child.gateway().await;
+    let mut streams = Vec::new();
+    for _ in 0..50 {
+        let mut stream = gateway.stream(&topic, "").await;
+        stream.expect("ready").await;
+        streams.push(stream);
+    }
+    let mut workers = JoinSet::new();
+    for worker in 0..4 {
+        workers.spawn(produce_to_the_end(gateway.clone(), topic.clone(), worker));
+    }
+    streams[0].records(20).await;
+    child.terminate();
+    let mut drained = JoinSet::new();
+    for mut stream in streams {
+        drained.spawn(async move {
+            let events = stream.rest().await;
+            (events.last().cloned().expect("a last event"), Instant::now())
+        });
+    }
+    let mut moments = Vec::new();
+    for (last, moment) in drained.join_all().await {
+        assert_eq!((last.kind.as_str(), &last.json()["reason"]), ("drain", &"shutdown".into()));
+        assert!(last.retry.is_some(), "it is told when to come back");
+        moments.push(moment);
+    }
+    moments.sort();
+    assert!(moments[49] - moments[0] > Duration::from_millis(500), "all went at one moment");
+    let produced = workers.join_all().await;
+    assert_eq!(child.ended().await.code(), Some(0), "{:#?}", child.stderr());
+    assert_eq!(produced.iter().map(|produced| produced.unanswered).sum::<usize>(), 0);
+    let acknowledged: Vec<_> = produced.into_iter().flat_map(|produced| produced.acknowledged).collect();
+    let ledger = context.kafka().consume_all(&topic).await;
+    let mut written: Vec<_> = ledger.iter().map(|entry| entry.value.clone().expect("a value")).collect();
+    written.sort();
+    for value in &acknowledged {
+        assert!(written.binary_search(&value.clone().into()).is_ok(), "{value} was acknowledged and is lost");
+    }
+    assert_eq!(written.len(), acknowledged.len(), "a record was written that nobody was told of");
+}
+
+async fn a_draining_gateway_is_not_ready_and_tells_newcomers_when_to_come_back(context: Context) {
+    let topic = context.topic("newcomers", 1).await;
+    let window = ("SLUICEGATE_LISTEN__DRAIN_WINDOW", "60s");
+    let mut child = context.serve(&[window, ("SLUICEGATE_LISTEN__SHUTDOWN_DEADLINE", "90s")]);
+    let gateway = child.gateway().await;
+    gateway.get("/readyz").await.json(200);
+    child.terminate();
+    until("readiness is off", || async { (gateway.get("/readyz").await.status == 503).then_some(()) }).await;
+    gateway.get("/readyz").await.refusal(503, "not_ready");
+    gateway.get("/livez").await.json(200);
+    let fault = gateway.stream(&topic, "").await.expect("fault").await;
+    assert_eq!(fault.json()["problem"]["code"], "not_ready");
+    let retry = fault.retry.expect("when to come back");
+    assert!((80..95).contains(&retry.as_secs()), "after the deadline: {retry:?}");
+    let refused = gateway.get(&format!("/v1/topics/{topic}/stream?errors=status")).await;
+    refused.refusal(503, "not_ready");
+    assert!(refused.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 60));
+    // What is no stream is served to the end, on connections that are not kept.
+    gateway.produce(&topic, "", "{}").await.receipt();
+    let page = gateway.get(&format!("/v1/topics/{topic}/records?from=earliest")).await;
+    assert_eq!((page.status, page.header("connection")), (200, "close"));
+    child.terminate();
+    assert_eq!(child.ended().await.code(), Some(0), "{:#?}", child.stderr());
+}
+
+async fn a_second_signal_ends_at_once(context: Context) {
+    let topic = context.topic("hurry", 1).await;
+    let window = ("SLUICEGATE_LISTEN__DRAIN_WINDOW", "60s");
+    let mut child = context.serve(&[window, ("SLUICEGATE_LISTEN__SHUTDOWN_DEADLINE", "120s")]);
+    let gateway = child.gateway().await;
+    let mut stream = gateway.stream(&topic, "").await;
+    stream.expect("ready").await;
+    child.terminate();
+    until("readiness is off", || async { (gateway.get("/readyz").await.status == 503).then_some(()) }).await;
+    let begun = Instant::now();
+    child.terminate();
+    assert_eq!(child.ended().await.code(), Some(0), "{:#?}", child.stderr());
+    assert!(begun.elapsed() < Duration::from_secs(30), "ended after {:?}", begun.elapsed());
 }

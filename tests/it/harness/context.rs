@@ -144,7 +144,10 @@ impl Context {
     /// The same at an address that is known before it listens there.
     pub fn serve_at(&self, address: &str, variables: &[(&str, &str)]) -> Child {
         let bootstrap = self.inner.shared.broker.bootstrap();
-        let own = [("SLUICEGATE_KAFKA__BOOTSTRAP_SERVERS", bootstrap.as_str())];
+        let own = [
+            ("SLUICEGATE_KAFKA__BOOTSTRAP_SERVERS", bootstrap.as_str()),
+            ("SLUICEGATE_LISTEN__DRAIN_WINDOW", "0"),
+        ];
         let variables: Vec<_> = own.iter().chain(variables).copied().collect();
         Child::start(&["serve", "--listen", address], &variables)
     }
@@ -154,6 +157,7 @@ impl Context {
         let mut config = Config::default();
         config.listen.http = ([127, 0, 0, 1], 0).into();
         // What a test leaves open is cut soon.
+        config.listen.drain_window = Duration::ZERO;
         config.listen.shutdown_deadline = Duration::from_secs(5);
         config.kafka.bootstrap_servers = self.inner.shared.broker.bootstrap();
         config

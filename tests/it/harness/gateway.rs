@@ -30,7 +30,7 @@ impl Gateway {
         let app = App::build(config).await.expect("the test's configuration is good");
         let (address, stop) = (app.address(), CancellationToken::new());
         let told = stop.clone();
-        let task = tokio::spawn(app.run(async move { told.cancelled().await }));
+        let task = tokio::spawn(app.run(async move { told.cancelled().await }, std::future::pending()));
         let task = Arc::new(Mutex::new(Some(task)));
         Self { address, client: client(), stop, task }
     }
