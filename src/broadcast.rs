@@ -108,7 +108,7 @@ pub enum Error {
     #[error(transparent)]
     Kafka(#[from] KafkaError),
     /// The topics have so many partitions that a client could not hand the cursor back.
-    #[error("a cursor over these topics is longer than {0} bytes")]
+    #[error("a cursor over these topics may become longer than {0} bytes")]
     TooWide(usize),
     /// The position is gone, and the client asked not to go on then.
     #[error(transparent)]

@@ -71,6 +71,9 @@ pub(super) async fn read(shared: &Arc<Shared>, reading: &Reading, limits: PageLi
         };
         match events {
             Ok(Ok(events)) => reading.take(events)?,
+            Ok(Err(Error::Full(_))) if reading.moved(&opening) => break,
+            // A place among the readers was waited for already.
+            Ok(Err(error @ Error::Full(_))) => return Err(error),
             Ok(Err(error)) if error.is_final() || Instant::now() >= deadline => return Err(error),
             Ok(Err(_)) => tokio::time::sleep(REOPEN_PAUSE).await,
             Err(_) if reading.track.caught_up() || reading.moved(&opening) => break,

@@ -77,6 +77,7 @@ enum Question {
 enum Step {
     End,
     Due,
+    Batch,
     Events(Option<Vec<Event>>),
     Opened(Result<(Opening, Seat), Error>),
     Seen(Result<Vec<Sight>, Error>),
@@ -137,17 +138,14 @@ impl Stream {
                 Over::Failed(error) => return Some(Item::Fault(error)),
                 Over::No => self.over = Over::No,
             }
-            if self.batch.len() > 0 {
-                self.take();
-                continue;
-            }
             let due = self.due.next();
             let step = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => Step::End,
-                // Before the events: a busy reader must not keep what is due from happening.
+                // Before what was read: a long backlog must not keep what is due from happening.
                 () = tokio::time::sleep_until(due) => Step::Due,
                 step = answer(&mut self.question) => step,
+                () = std::future::ready(()), if self.batch.len() > 0 => Step::Batch,
                 events = events(&mut self.reader) => Step::Events(events),
             };
             self.go(step);
@@ -158,6 +156,7 @@ impl Stream {
         match step {
             Step::End => self.over = Over::Yes,
             Step::Due => self.fall_due(),
+            Step::Batch => self.take(),
             Step::Events(Some(events)) => {
                 self.batch = events.into_iter();
                 self.take();
@@ -251,7 +250,7 @@ impl Stream {
             return self.end();
         }
         if let Some(Until::Time(end)) = self.reading.until {
-            self.due.until(end - now());
+            self.due.until(end.saturating_sub(now()));
         }
         let positions = self.viewer.track().reads();
         if positions.is_empty() {

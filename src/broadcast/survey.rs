@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often an opening begins again because a topic went away while it was being looked at.
+/// How often an opening begins again because a topic or a record went away while it was being looked at.
 const ATTEMPTS: usize = 3;
 
 /// How old what a running stream knows of its topics may be.
@@ -38,8 +38,12 @@ impl Shared {
         let mut attempts = 1;
         loop {
             match self.attempt(reading, standing).await {
-                // A topic that was there a moment ago may be one of several.
-                Err(Error::Kafka(KafkaError::TopicNotFound(_))) if attempts < ATTEMPTS => attempts += 1,
+                // A topic that was there a moment ago may be one of several, and a log may be cut while `-N` reads back.
+                Err(Error::Kafka(KafkaError::TopicNotFound(_) | KafkaError::OffsetOutOfRange))
+                    if attempts < ATTEMPTS =>
+                {
+                    attempts += 1;
+                }
                 opening => return opening,
             }
         }
@@ -80,7 +84,7 @@ impl Shared {
             return Err(KafkaError::TopicNotFound(topic.clone()).into());
         }
         // An id that is refused when it comes back would end an EventSource for ever.
-        if opening.cursor().to_string().len() > self.max_cursor_bytes {
+        if opening.cursor().room() > self.max_cursor_bytes {
             return Err(Error::TooWide(self.max_cursor_bytes));
         }
         Ok(opening)

@@ -34,7 +34,14 @@ pub struct ApiError {
     written: Option<Written>,
     /// What the log says besides.
     cause: Option<String>,
-    as_event: bool,
+    as_event: Option<Told>,
+}
+
+/// How a failure is told as an event.
+#[derive(Clone, Debug)]
+struct Told {
+    /// The cursor that the client brought.
+    cursor: Option<String>,
 }
 
 /// The body of a problem (RFC 9457), with our extensions.
@@ -54,12 +61,13 @@ struct Problem<'a> {
 impl ApiError {
     /// An error of a registered code, with what the client should know of this case.
     pub fn new(code: &'static Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), written: None, cause: None, as_event: false }
+        Self { code, detail: detail.into(), written: None, cause: None, as_event: None }
     }
 
-    /// The same, told as an event in a stream where a status would make the client give up for ever.
-    pub fn as_event(mut self) -> Self {
-        self.as_event = matches!(self.code.status, 429 | 500 | 502 | 503 | 504);
+    /// The same, told as an event in a stream where a status would make the client give up for ever. `cursor` is what the
+    /// client brought: some forget it when an event without an id comes first.
+    pub fn as_event(mut self, cursor: Option<String>) -> Self {
+        self.as_event = matches!(self.code.status, 429 | 500 | 502 | 503 | 504).then_some(Told { cursor });
         self
     }
 
@@ -93,12 +101,25 @@ impl ApiError {
         serde_json::to_string(&problem).expect("texts and numbers serialize")
     }
 
-    /// A `fault` event. One that is not final tells a client that comes back when to do so.
-    pub fn fault(&self, request_id: &str, r#final: bool, format: Format, out: &mut BytesMut) {
-        let problem = self.problem(request_id);
-        let data = format!(r#"{{"problem":{problem},"final":{}}}"#, r#final);
-        let retry = (!r#final).then(|| Duration::from_millis(rand::rng().random_range(2000..5000)));
-        format.write_event(Event { name: "fault", id: None, retry, data: &data }, out);
+    /// The `fault` that ends a stream.
+    pub fn fault(&self, request_id: &str, format: Format, out: &mut BytesMut) {
+        let data = self.fault_data(request_id, true);
+        format.write_event(Event { name: "fault", data: &data, ..Event::default() }, out);
+    }
+
+    /// The `fault` in place of a status, which tells the client when to come back.
+    fn refusal(&self, request_id: &str, told: &Told) -> BytesMut {
+        let (mut out, format) = (BytesMut::new(), Format::Events(ValueForm::Auto));
+        format.write_preamble(&mut out);
+        let data = self.fault_data(request_id, false);
+        let retry = Some(Duration::from_millis(rand::rng().random_range(2000..5000)));
+        let id = told.cursor.as_deref();
+        format.write_event(Event { name: "fault", id, retry, data: &data }, &mut out);
+        out
+    }
+
+    fn fault_data(&self, request_id: &str, r#final: bool) -> String {
+        format!(r#"{{"problem":{},"final":{}}}"#, self.problem(request_id), r#final)
     }
 
     fn status(&self) -> StatusCode {
@@ -122,10 +143,8 @@ pub fn render(response: Response, request_id: &str) -> Response {
     };
     let (mut parts, _) = response.into_parts();
     parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if error.as_event {
-        let (mut frames, format) = (BytesMut::new(), Format::Events(ValueForm::Auto));
-        format.write_preamble(&mut frames);
-        error.fault(request_id, false, format, &mut frames);
+    if let Some(told) = &error.as_event {
+        let frames = error.refusal(request_id, told);
         parts.headers.insert(STREAM_STATUS, error.code.status.into());
         parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         parts.status = StatusCode::OK;

@@ -16,6 +16,9 @@ use sha2::{Digest, Sha256};
 const LIVE: &str = "1.";
 const FINISHED: &str = "e1.";
 
+/// How many bytes of a cursor an offset is given room for: 2^42 records in one partition.
+const ROOM: usize = 6;
+
 /// Where a reader stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cursor {
@@ -103,6 +106,17 @@ impl Cursor {
         })
     }
 
+    /// How long its text may become, in bytes, while the logs grow and the end is reached: its numbers take more bytes
+    /// the higher they are, and a client that brings it back then must not be refused for that.
+    pub fn room(&self) -> usize {
+        let segment = |segment: &Segment| {
+            let next = segment.next.iter().map(|next| ((*next).max(0) as u64).required_space().max(ROOM));
+            size_of::<TopicMark>() + (segment.next.len() as u64).required_space() + next.sum::<usize>()
+        };
+        let bytes: usize = self.segments.iter().map(segment).sum();
+        FINISHED.len() + (bytes * 4).div_ceil(3)
+    }
+
     /// Reads a cursor's text.
     ///
     /// # Errors
@@ -179,6 +193,11 @@ mod tests {
         TopicMark::new("cluster-a", &TopicName::parse(name).expect("a legal name"), id)
     }
 
+    fn several(segments: &[(TopicMark, Vec<i64>)]) -> Cursor {
+        let segment = |(topic, next): &(TopicMark, Vec<i64>)| Segment { topic: *topic, next: next.clone() };
+        Cursor { segments: segments.iter().map(segment).collect(), finished: false }
+    }
+
     /// These bytes stand in the hands of clients: they must never change within kind `1.`.
     #[test]
     fn the_text_of_a_cursor_never_changes() {
@@ -188,6 +207,20 @@ mod tests {
             (Cursor::of(orders, vec![0, 127, 128]), "1.MR5zTddhAwB_gAE"),
             (Cursor::of(mark("orders", None), vec![i64::MAX]), "1.MR5zTQAAAf__________fw"),
             (Cursor { finished: true, ..Cursor::of(orders, vec![]) }, "e1.MR5zTddhAA"),
+            (
+                several(&[(orders, vec![0]), (mark("payments", Some([9; 16])), vec![300, 1 << 40])]),
+                "1.MR5zTddhAQCM8SsUBiMCrAKAgICAgCA",
+            ),
+            (
+                several(&[(mark("orders", None), vec![]), (mark("payments", None), vec![5, 0])]).finish(),
+                "e1.MR5zTQAAAIzxKxQAAAIFAA",
+            ),
+            (
+                Cursor::of(orders, (0..130).collect()),
+                "1.MR5zTddhggEAAQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMkJSYnKCkqKywtLi8wMTIzNDU2Nzg5Ojs8PT4_QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl9gYWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXp7fH1-f4ABgQE",
+            ),
+            // An id whose hash begins with two zero bytes: they would say that there are no ids.
+            (Cursor::of(mark("orders", Some(119704_u128.to_be_bytes())), vec![3]), "1.MR5zTQABAQM"),
         ];
         for (cursor, text) in table {
             assert_eq!(cursor.to_string(), text);
@@ -223,6 +256,14 @@ mod tests {
                 .collect();
             let cursor = Cursor { segments, finished: false };
             prop_assert_eq!(Cursor::parse(&cursor.to_string()), Ok(cursor));
+        }
+
+        #[test]
+        fn no_cursor_outgrows_its_room(now in prop::collection::vec(0..i64::MAX, 0..20), grown in 0..(1_i64 << 42)) {
+            let orders = mark("orders", Some([7; 16]));
+            let room = Cursor::of(orders, now.clone()).room();
+            let later = now.iter().map(|next| grown.max(*next)).collect();
+            prop_assert!(Cursor::of(orders, later).finish().to_string().len() <= room);
         }
 
         #[test]

@@ -20,9 +20,8 @@ pub fn write_event(event: Event<'_>, out: &mut BytesMut) {
     if let Some(retry) = event.retry {
         field(out, "retry: ", itoa::Buffer::new().format(retry.as_millis()));
     }
-    write_id(event.id, out);
     data(out, event.data);
-    put(out, "\n");
+    write_end(event.id, out);
 }
 
 /// Appends a record's envelope, which has no `event:` line so that a page's `onmessage` sees it.
@@ -36,19 +35,18 @@ pub fn write_envelope(
     out: &mut BytesMut,
 ) -> Result<(), NotJson> {
     let begun = out.len();
-    write_id(id, out);
     put(out, "data: {");
     if envelope::write_members(record, form, out).is_err() {
         out.truncate(begun);
         return Err(NotJson);
     }
-    put(out, "}\n\n");
+    put(out, "}\n");
+    write_end(id, out);
     Ok(())
 }
 
 /// Appends a record's value alone; a tombstone and a value that is not UTF-8 are named events.
 pub fn write_value(record: &Record, id: Option<&str>, out: &mut BytesMut) {
-    write_id(id, out);
     match record.value.as_deref().map(|value| (value, std::str::from_utf8(value))) {
         None => {
             put(out, "event: tombstone\ndata: {");
@@ -61,13 +59,16 @@ pub fn write_value(record: &Record, id: Option<&str>, out: &mut BytesMut) {
             field(out, "data: ", &STANDARD.encode(value));
         }
     }
-    put(out, "\n");
+    write_end(id, out);
 }
 
-fn write_id(id: Option<&str>, out: &mut BytesMut) {
+/// The id goes last: some clients keep it as soon as its line is there, and would come back behind an event whose rest
+/// was cut off.
+fn write_end(id: Option<&str>, out: &mut BytesMut) {
     if let Some(id) = id {
         field(out, "id: ", id);
     }
+    put(out, "\n");
 }
 
 fn put(out: &mut BytesMut, text: &str) {
@@ -126,7 +127,7 @@ mod tests {
         let mut out = BytesMut::new();
         let retry = Some(Duration::from_millis(2317));
         write_event(Event { name: "ready", id: Some("1.AB"), retry, data: "{}" }, &mut out);
-        assert_eq!(&out[..], b"event: ready\nretry: 2317\nid: 1.AB\ndata: {}\n\n");
+        assert_eq!(&out[..], b"event: ready\nretry: 2317\ndata: {}\nid: 1.AB\n\n");
     }
 
     #[test]
@@ -136,7 +137,7 @@ mod tests {
             .expect("auto takes every value");
         assert_eq!(
             &out[..],
-            b"id: 1.AB\ndata: {\"topic\":\"t\",\"partition\":0,\"offset\":7,\"timestamp\":1,\"key\":\"k\",\"headers\":[],\"value\":{}}\n\n"
+            b"data: {\"topic\":\"t\",\"partition\":0,\"offset\":7,\"timestamp\":1,\"key\":\"k\",\"headers\":[],\"value\":{}}\nid: 1.AB\n\n"
         );
     }
 
@@ -150,13 +151,13 @@ mod tests {
             (b"\r\r\n", "data:\ndata:\ndata:\n"),
         ];
         for (value, expected) in table {
-            assert_eq!(value_frame(Some(value)), format!("id: 1.AB\n{expected}\n"), "{value:?}");
+            assert_eq!(value_frame(Some(value)), format!("{expected}id: 1.AB\n\n"), "{value:?}");
         }
     }
 
     #[test]
     fn tombstones_and_binary_values_are_named_events() {
-        assert_eq!(value_frame(None), "id: 1.AB\nevent: tombstone\ndata: {\"key\":\"k\"}\n\n");
-        assert_eq!(value_frame(Some(b"\xff")), "id: 1.AB\nevent: binary\ndata: /w==\n\n");
+        assert_eq!(value_frame(None), "event: tombstone\ndata: {\"key\":\"k\"}\nid: 1.AB\n\n");
+        assert_eq!(value_frame(Some(b"\xff")), "event: binary\ndata: /w==\nid: 1.AB\n\n");
     }
 }

@@ -28,7 +28,7 @@ while True:
                 print(json.dumps({"event": event, "id": cursor, "data": line.decode()}), flush=True)
     except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
         print(repr(error), file=sys.stderr)
-    except json.JSONDecodeError as error:
-        # The last line was cut off by a proxy that ended the answer as if it were whole.
+    except ValueError as error:
+        # A proxy ended the answer as if it were whole: half a line is no JSON, and perhaps no UTF-8.
         print(repr(error), file=sys.stderr)
     time.sleep(1)

@@ -9,6 +9,7 @@ mod content;
 mod everything;
 mod feed;
 mod nginx;
+mod origins;
 mod pitfalls;
 mod reader;
 mod rust;
@@ -16,5 +17,8 @@ mod rust;
 use crate::harness::Test;
 
 pub fn tests() -> Vec<Test> {
-    [ages::tests(), everything::tests(), nginx::tests(), pitfalls::tests()].into_iter().flatten().collect()
+    [ages::tests(), everything::tests(), nginx::tests(), origins::tests(), pitfalls::tests()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -40,7 +40,7 @@ codes! {
     INVALID_CURSOR = "invalid_cursor", 400, false, "Invalid cursor",
         "A cursor does not decode. Nothing is guessed: begin anew with `from`.";
     SELECTION_TOO_WIDE = "selection_too_wide", 400, false, "Selection too wide",
-        "A cursor is longer than `streams.max_cursor_bytes`. Read fewer topics or partitions in one stream.";
+        "A cursor is longer than `streams.max_cursor_bytes`, or would become so while the topics grow. Read fewer topics or partitions in one stream.";
     INVALID_TOPIC = "invalid_topic", 400, false, "Invalid topic name",
         "The path does not hold a legal Kafka topic name.";
     ONE_TOPIC_ONLY = "one_topic_only", 400, false, "One topic only",

@@ -57,7 +57,7 @@ fn parts(
                     "a stream ends"
                 );
                 let mut frame = BytesMut::new();
-                error.fault(&request_id, true, format, &mut frame);
+                error.fault(&request_id, format, &mut frame);
                 frame.freeze()
             }
         };

@@ -9,9 +9,10 @@ use crate::http::extract::reading::{reading, value_form};
 use crate::http::extract::{RequestId, Topics, authorise_reading};
 use crate::http::reply::{not_json, stream};
 use crate::http::state::Limits;
+use crate::record::Cursor;
 use crate::wire::Format;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use std::time::Duration;
 
@@ -35,12 +36,13 @@ pub async fn open(
     authorise_reading(&access, &caller, &reading.topics)?;
     if reading.cursor().is_some_and(|cursor| cursor.finished) {
         // The stream that wrote this cursor reached its end: 204 tells an EventSource to stop for good.
-        return Ok(StatusCode::NO_CONTENT.into_response());
+        let no_store = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        return Ok((StatusCode::NO_CONTENT, [no_store]).into_response());
     }
-    let format = manner.format;
+    let (format, brought) = (manner.format, reading.cursor().map(Cursor::to_string));
     match broadcast.open(reading, manner).await.map_err(ApiError::from) {
         Ok(stream) => Ok(stream::respond(stream, format, id)),
-        Err(error) if form == Form::Events { named: true } && !as_status => Err(error.as_event()),
+        Err(error) if form == Form::Events { named: true } && !as_status => Err(error.as_event(brought)),
         Err(error) => Err(error),
     }
 }

@@ -1,11 +1,13 @@
 //! Through nginx as it comes: `proxy_pass` and nothing else. It asks the gateway by HTTP/1.0, buffers what it is not
 //! told to pass on, and cuts what is silent for a minute.
 
+use super::content;
 use super::feed::{Client, Feed};
 use super::reader::Reader;
-use crate::harness::{Context, Draft, Gateway, Program, Test, tools, until, within};
+use crate::harness::{Context, Cut, Draft, Gateway, Program, Relay, Test, tools, until, within};
 use crate::stream::property::decode::Form;
 use crate::tests;
+use futures_util::future::join_all;
 use rustix::process::Signal;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -18,6 +20,7 @@ pub fn tests() -> Vec<Test> {
         through_nginx_every_record_comes_at_once needs [Nginx],
         through_nginx_an_idle_stream_lives_by_its_heartbeat needs [Nginx],
         through_nginx_a_client_comes_back_when_nginx_was_away needs [Nginx, NodeClients],
+        through_nginx_what_breaks_behind_it_costs_nothing needs [Nginx, NodeClients, PythonClients, Curl],
     ]
 }
 
@@ -30,8 +33,8 @@ struct Nginx {
 }
 
 impl Nginx {
-    /// Starts one before this gateway; `settings` stand beside `proxy_pass`.
-    async fn start(gateway: &Gateway, settings: &str) -> Self {
+    /// Starts one before this address; `settings` stand beside `proxy_pass`.
+    async fn start(gateway: SocketAddr, settings: &str) -> Self {
         let free = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
         let address = free.expect("a port is free");
         let folder = tempfile::tempdir().expect("a folder can be made");
@@ -41,9 +44,8 @@ impl Nginx {
             "daemon off;\nworker_processes 1;\npid {place}/pid;\nerror_log stderr notice;\nevents {{}}\n\
              http {{\n  access_log off;\n  client_body_temp_path {place}/body;\n  proxy_temp_path {place}/proxy;\n  \
              fastcgi_temp_path {place}/fastcgi;\n  uwsgi_temp_path {place}/uwsgi;\n  scgi_temp_path {place}/scgi;\n  \
-             server {{\n    listen {address};\n    location / {{\n      proxy_pass http://{};\n      {settings}\n    \
+             server {{\n    listen {address};\n    location / {{\n      proxy_pass http://{gateway};\n      {settings}\n    \
              }}\n  }}\n}}\n",
-            gateway.address(),
         );
         let path = folder.path().join("nginx.conf");
         std::fs::write(&path, config).expect("the folder can be written");
@@ -83,7 +85,7 @@ fn run(config: &std::path::Path, folder: &TempDir) -> Program {
 
 async fn through_nginx_every_record_comes_at_once(context: Context) {
     let (gateway, topic) = (context.gateway().await, context.topic("at-once", 1).await);
-    let nginx = Nginx::start(&gateway, "").await;
+    let nginx = Nginx::start(gateway.address(), "").await;
     for query in ["format=envelope", "format=value"] {
         let mut stream = nginx.gateway().stream(&topic, query).await;
         stream.expect("ready").await;
@@ -104,7 +106,7 @@ async fn through_nginx_every_record_comes_at_once(context: Context) {
 async fn through_nginx_an_idle_stream_lives_by_its_heartbeat(context: Context) {
     let (gateway, topic) = (context.gateway().await, context.topic("idle", 1).await);
     // nginx's own limit is 60 s, and the gateway's own heartbeat 15 s.
-    let nginx = Nginx::start(&gateway, "proxy_read_timeout 6s;").await;
+    let nginx = Nginx::start(gateway.address(), "proxy_read_timeout 6s;").await;
     let mut stream = nginx.gateway().stream(&topic, "heartbeat=5s").await;
     stream.expect("ready").await;
     let silent = nginx.gateway().streaming(&topic, "heartbeat=60s");
@@ -125,7 +127,7 @@ async fn through_nginx_an_idle_stream_lives_by_its_heartbeat(context: Context) {
 
 async fn through_nginx_a_client_comes_back_when_nginx_was_away(context: Context) {
     let (gateway, topic) = (context.gateway().await, context.topic("away", 2).await);
-    let mut nginx = Nginx::start(&gateway, "").await;
+    let mut nginx = Nginx::start(gateway.address(), "").await;
     let writer = context.kafka().writer();
     let write = async |numbers: std::ops::Range<i32>| {
         for number in numbers {
@@ -150,4 +152,34 @@ async fn through_nginx_a_client_comes_back_when_nginx_was_away(context: Context)
     reader.read(82).await;
     reader.compare(&context.kafka().consume_all(&topic).await, Form::Auto);
     assert_eq!(reader.others.iter().filter(|name| *name == "ready").count(), 2, "{:?}", reader.others);
+}
+
+/// Asked by HTTP/1.0, the gateway's answer ends with its connection. So nginx cannot tell a broken one from a whole one,
+/// and ends its own in good order, in the middle of a frame or of a line.
+async fn through_nginx_what_breaks_behind_it_costs_nothing(context: Context) {
+    let (gateway, topic) = (context.gateway().await, context.topic("behind", 2).await);
+    let drafts = |partition| (0..200).map(move |number| content::draft(2 * number + partition));
+    let writer = context.kafka().writer();
+    for partition in 0..2 {
+        writer.write_all(&topic, partition, drafts(partition as usize)).await;
+    }
+    let ledger = context.kafka().consume_all(&topic).await;
+    let stream = format!("/v1/topics/{topic}/stream?from=earliest");
+    let cuts = [Cut::Closed(20_011), Cut::Closed(7_001), Cut::Closed(30_011)];
+    let clients = [
+        Client::Node("eventsource.mjs"),
+        Client::Script("curl_sse"),
+        Client::Python("httpx_sse_client.py"),
+        Client::Python("requests_ndjson.py"),
+    ];
+    let (stream, ledger) = (&stream, &ledger);
+    let read = async |client| {
+        let (relay, _told) = Relay::start(gateway.address(), cuts, Vec::new()).await;
+        let nginx = Nginx::start(relay.address(), "").await;
+        let mut reader = Reader::new(Feed::at(client, &nginx.gateway().url(stream)));
+        reader.read(ledger.len()).await;
+        reader.compare(ledger, Form::Auto);
+        assert_eq!(relay.cuts(), cuts.len(), "{client:?}");
+    };
+    join_all(clients.map(read)).await;
 }

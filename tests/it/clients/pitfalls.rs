@@ -4,9 +4,9 @@
 //! the gateway never sends. `docs/clients.md` tells users what is left for them to know.
 
 use super::feed::{Client, Feed, pages};
-use crate::harness::{Context, Draft, Event, Gateway, Page, Relay, Sse, Test, until};
+use crate::harness::{Context, Draft, Event, Gateway, Page, Relay, Test, until};
 use crate::tests;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 pub fn tests() -> Vec<Test> {
     tests![
@@ -20,7 +20,8 @@ pub fn tests() -> Vec<Test> {
         fetch_event_source_changes_some_values_that_stand_alone needs [Chromium, NodeClients],
         rusts_eventsource_client_forgets_its_id_by_an_event_without_one,
         a_refusal_ends_the_event_source_of_a_browser_for_good needs [Chromium],
-        an_event_source_outlives_a_kafka_that_is_away needs [Chromium],
+        a_browser_opens_six_streams_of_one_origin_and_no_more needs [Chromium],
+        clients_outlive_a_kafka_that_is_away needs [Chromium, NodeClients],
     ]
 }
 
@@ -201,42 +202,61 @@ async fn a_refusal_ends_the_event_source_of_a_browser_for_good(context: Context)
     assert_eq!(next(&mut feed).await.kind, "closed");
 }
 
-async fn an_event_source_outlives_a_kafka_that_is_away(context: Context) {
+async fn a_browser_opens_six_streams_of_one_origin_and_no_more(context: Context) {
+    let (gateway, topic) = (context.gateway().await, context.topic("seven", 1).await);
+    let (relay, told) = Relay::start(gateway.address(), [], pages()).await;
+    let stream = format!("/v1/topics/{topic}/stream");
+    let mut feed = Feed::start(Client::Page("seven_streams.html"), &relay, told, &stream);
+    let held = next(&mut feed).await;
+    assert_eq!((held.kind.as_str(), held.data.as_str()), ("held", "6"));
+    assert_eq!(next(&mut feed).await.kind, "all");
+}
+
+async fn clients_outlive_a_kafka_that_is_away(context: Context) {
+    // A fault has no id, and this one would forget its own.
+    tokio::join!(
+        outlive_an_outage(&context, EVENT_SOURCE, ""),
+        outlive_an_outage(&context, NPM, ""),
+        outlive_an_outage(&context, Client::Rust, "&errors=status"),
+    );
+}
+
+async fn outlive_an_outage(context: &Context, client: Client, query: &str) {
     let (broker, topic) = (context.own_broker().await, context.name("outage"));
     broker.kafka().create_topic(&topic, 1, &[]).await;
     let short = std::time::Duration::from_secs(1);
     let gateway = context.gateway_before(&broker, |config| config.kafka.request_timeout = short).await;
     let writer = broker.kafka().writer();
-    for number in 0..2 {
-        writer.write(&topic, 0, &Draft::value(number.to_string())).await;
-    }
-    // Cut in the middle of what it reads; when it comes back, Kafka is not there.
+    writer.write(&topic, 0, &Draft::value("0")).await;
     let (relay, told) = Relay::start(gateway.address(), [], pages()).await;
-    let stream = format!("/v1/topics/{topic}/stream?from=earliest");
-    let mut feed = Feed::start(EVENT_SOURCE, &relay, told, &stream);
-    assert_eq!(next(&mut feed).await.kind, "ready");
-    for number in 0..2 {
-        assert_eq!(next(&mut feed).await.json()["value"], number);
+    let path = format!("/v1/topics/{topic}/stream");
+    // Only an id can bring what is written while nobody reads, and nothing twice.
+    let mut feed = Feed::start(client, &relay, told, &format!("{path}?from=earliest{query}"));
+    for kind in ["ready", "message", "caught-up"] {
+        assert_eq!(next(&mut feed).await.kind, kind, "{client:?}");
     }
-    assert_eq!(next(&mut feed).await.kind, "caught-up");
     broker.away().await;
     relay.cut_all();
-    let fault = next(&mut feed).await;
-    assert_eq!((fault.kind.as_str(), &fault.json()["problem"]["retryable"]), ("fault", &json!(true)));
+    until("the client was refused and came again", || async {
+        (relay.last_ids(&path).len() >= 3).then_some(())
+    })
+    .await;
     broker.back().await;
-    writer.write(&topic, 0, &Draft::value("2")).await;
+    writer.write(&topic, 0, &Draft::value("1")).await;
+    let mut faults = 0;
     loop {
         let event = next(&mut feed).await;
         match event.kind.as_str() {
-            "fault" | "ready" => {}
-            "message" => break assert_eq!(event.json()["value"], 2),
+            "ready" | "caught-up" => {}
+            "fault" => {
+                assert_eq!(event.json()["problem"]["retryable"], true, "{event:?}");
+                faults += 1;
+            }
+            "message" => break assert_eq!(event.json()["value"], 1, "{client:?}"),
             other => panic!("{other}: {event:?}"),
         }
     }
-    // The fault had no id: the browser came back with that of the last event that had one.
-    let ids = relay.last_ids(&format!("/v1/topics/{topic}/stream"));
-    assert!(ids.len() >= 3 && ids[0].is_empty() && ids[1..].iter().all(|id| *id == ids[1]), "{ids:?}");
-    let mut stream = Sse::open(gateway.streaming(&topic, "").header("last-event-id", &ids[1])).await;
-    stream.expect("ready").await;
-    assert_eq!(stream.records(1).await[0].json()["value"], 2);
+    assert_eq!(faults > 0, query.is_empty(), "{client:?}: {faults} faults");
+    let ids = relay.last_ids(&path);
+    assert!(!ids[1].is_empty() && ids[1..].iter().all(|id| *id == ids[1]), "{client:?}: {ids:?}");
 }

@@ -1,5 +1,6 @@
 //! What a browser lets pages of other origins read (Fetch, "CORS protocol").
 
+use super::same_site::{LISTED, listing};
 use crate::harness::{Context, Gateway, Reply, Test, send};
 use crate::tests;
 
@@ -10,12 +11,6 @@ pub fn tests() -> Vec<Test> {
         a_refusal_can_be_read_too,
         any_other_origin_is_told_nothing,
     ]
-}
-
-const LISTED: &str = "https://shop.example";
-
-async fn listing(context: &Context) -> Gateway {
-    context.gateway_with(|config| config.listen.cors_origins = vec![LISTED.parse().expect("an origin")]).await
 }
 
 /// A request as a page of `origin` makes it.

@@ -14,9 +14,11 @@ pub fn tests() -> Vec<Test> {
     ]
 }
 
-const LISTED: &str = "https://shop.example";
+/// An origin that [`listing`] trusts.
+pub const LISTED: &str = "https://shop.example";
 
-async fn listing(context: &Context) -> Gateway {
+/// A gateway that trusts [`LISTED`].
+pub async fn listing(context: &Context) -> Gateway {
     context.gateway_with(|config| config.listen.cors_origins = vec![LISTED.parse().expect("an origin")]).await
 }
 

@@ -4,8 +4,10 @@ use super::child::Child;
 use super::gateway::Gateway;
 use super::kafka::Kafka;
 use super::run::Shared;
+use super::wait::until;
 use sluicegate::config::Config;
 use sluicegate::dev::{Broker, BrokerSettings, Faults};
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -42,9 +44,16 @@ impl OwnBroker {
 
     /// Is there again, with what it had.
     pub async fn back(&self) {
-        let faults = self.faults();
-        let ended = tokio::task::spawn_blocking(move || faults.back()).await;
-        ended.expect("it does not panic").expect("the broker obeys");
+        // Meanwhile a connection of anybody's may have been given the port for its own end.
+        until("the broker has its port again", || async {
+            let faults = self.faults();
+            let ended = tokio::task::spawn_blocking(move || faults.back()).await;
+            match ended.expect("it does not panic") {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => None,
+                ended => Some(ended.expect("the broker obeys")),
+            }
+        })
+        .await;
     }
 
     /// The broker itself, for its counters.

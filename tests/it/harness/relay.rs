@@ -74,6 +74,11 @@ impl Relay {
         (Self { address, state, cut_all, task }, lines)
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The URL of a path with its query.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)

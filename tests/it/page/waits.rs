@@ -1,6 +1,6 @@
 //! `wait`: a page is answered as soon as there is anything, and with 204 when the wait is over.
 
-use crate::harness::{Context, Draft, Gateway, Reply, Test};
+use crate::harness::{Context, Draft, Gateway, Reply, Socket, Test, until};
 use crate::tests;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -15,6 +15,8 @@ pub fn tests() -> Vec<Test> {
         a_wait_ends_when_a_transaction_is_committed needs [Transactions],
         a_page_over_what_was_aborted_moves_on_without_a_record needs [Transactions],
         a_wait_is_bounded,
+        a_client_that_leaves_gives_the_reader_of_its_page_back,
+        a_broker_that_is_away_is_a_plain_status,
     ]
 }
 
@@ -148,4 +150,57 @@ async fn a_wait_is_bounded(context: Context) {
         let detail = gateway.page(&topic, &format!("wait={wait}")).await.refusal(400, "invalid_parameter");
         assert!(detail.starts_with("wait"), "{detail}");
     }
+}
+
+/// Waits until as many readers of Kafka run.
+async fn readers(gateway: &Gateway, count: usize) {
+    let line = format!("sluicegate_stream_readers {count}");
+    until(&line, async || {
+        let metrics = gateway.get("/metrics").await;
+        metrics.text().lines().any(|told| told == line).then_some(())
+    })
+    .await;
+}
+
+async fn a_client_that_leaves_gives_the_reader_of_its_page_back(context: Context) {
+    let topic = context.topic("left", 1).await;
+    let gateway = context.gateway_with(|config| config.streams.max_readers = 1).await;
+    context.kafka().writer().write_numbers(&topic, 0, 0..1).await;
+    for _ in 0..2 {
+        let mut socket = Socket::connect(gateway.address()).await;
+        let path = format!("/v1/topics/{topic}/records?from=latest&wait=55s");
+        socket.write(format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", gateway.address())).await;
+        readers(&gateway, 1).await;
+        // A page that needs a reader is told so soon, whether it would wait or not.
+        for query in ["from=earliest", "from=latest&wait=55s"] {
+            let begun = Instant::now();
+            let refused = gateway.page(&topic, query).await;
+            refused.refusal(503, "overloaded");
+            assert_eq!(refused.header("retry-after"), "1");
+            assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+        }
+        drop(socket);
+        readers(&gateway, 0).await;
+        assert_eq!(gateway.page(&topic, "from=earliest").await.json(200)["records"][0]["value"], 0);
+    }
+}
+
+async fn a_broker_that_is_away_is_a_plain_status(context: Context) {
+    let (broker, topic) = (context.own_broker().await, context.name("away"));
+    broker.kafka().create_topic(&topic, 1, &[]).await;
+    let short = Duration::from_secs(1);
+    let gateway = context.gateway_before(&broker, |config| config.kafka.request_timeout = short).await;
+    let next = end(&gateway, &topic).await;
+    let waiting = asked(&gateway, &topic, format!("from={next}&wait=55s"));
+    readers(&gateway, 1).await;
+    broker.away().await;
+    let page = gateway.page(&topic, "from=earliest").await;
+    assert!([503, 504].contains(&page.status), "{}", page.status);
+    assert_eq!(page.header("content-type"), "application/problem+json");
+    assert_eq!(gateway.lines(&topic, "").await.status / 100, 5, "lines have a plain status too");
+    broker.back().await;
+    broker.kafka().writer().write_numbers(&topic, 0, 0..1).await;
+    // What waited meanwhile is answered as if nothing had been.
+    let page = waiting.await.expect("an answer").0.json(200);
+    assert_eq!(page["records"][0]["value"], 0);
 }

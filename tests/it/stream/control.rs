@@ -1,6 +1,6 @@
 //! The head of the response and the events that are no records: `ready`, `caught-up`, the heartbeat.
 
-use crate::harness::{Context, Draft, Test, until};
+use crate::harness::{Context, Draft, Test, send, until};
 use crate::tests;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -9,12 +9,13 @@ pub fn tests() -> Vec<Test> {
     tests![
         the_head_and_the_first_byte_come_from_an_empty_topic_too,
         ready_tells_where_the_stream_begins_and_ends,
-        a_record_is_an_id_and_data_and_nothing_else,
+        a_record_is_data_and_an_id_and_nothing_else,
         caught_up_comes_once_where_the_end_was_told,
         partitions_that_are_not_read_hold_back_no_caught_up,
         caught_up_comes_where_the_last_records_were_aborted needs [Transactions],
         a_heartbeat_is_a_comment_without_a_blank_line,
         the_heartbeat_of_the_configuration_is_told,
+        a_stream_is_never_compressed,
     ]
 }
 
@@ -74,7 +75,7 @@ async fn ready_tells_where_the_stream_begins_and_ends(context: Context) {
     }
 }
 
-async fn a_record_is_an_id_and_data_and_nothing_else(context: Context) {
+async fn a_record_is_data_and_an_id_and_nothing_else(context: Context) {
     let (gateway, topic) = (context.gateway().await, context.topic("frames", 1).await);
     for body in ["{\"n\":1}", "two"] {
         gateway.produce(&topic, "", body).await.receipt();
@@ -85,7 +86,7 @@ async fn a_record_is_an_id_and_data_and_nothing_else(context: Context) {
         let text = String::from_utf8(stream.raw.clone()).expect("UTF-8");
         let blocks: Vec<Vec<&str>> = text.split("\n\n").map(|block| block.lines().collect()).collect();
         for block in &blocks[1..3] {
-            assert!(block[0].starts_with("id: 1.") && block[1].starts_with("data: "), "{block:?}");
+            assert!(block[0].starts_with("data: ") && block[1].starts_with("id: 1."), "{block:?}");
             assert_eq!(block.len(), 2, "{block:?}");
         }
     }
@@ -165,7 +166,7 @@ async fn a_heartbeat_is_a_comment_without_a_blank_line(context: Context) {
     assert_eq!(stream.raw[before..], *b":\n");
     gateway.produce(&topic, "", "1").await.receipt();
     stream.expect("message").await;
-    assert!(stream.raw[before..].starts_with(b":\nid: 1."), "the record's block begins right after it");
+    assert!(stream.raw[before..].starts_with(b":\ndata: "), "the record's block begins right after it");
 }
 
 async fn the_heartbeat_of_the_configuration_is_told(context: Context) {
@@ -173,4 +174,16 @@ async fn the_heartbeat_of_the_configuration_is_told(context: Context) {
     let gateway = context.gateway_with(|config| config.streams.heartbeat = Duration::from_secs(33)).await;
     let mut stream = gateway.stream(&topic, "").await;
     assert_eq!(stream.expect("ready").await.json()["heartbeat_ms"], 33_000);
+}
+
+async fn a_stream_is_never_compressed(context: Context) {
+    let (gateway, topic) = (context.gateway().await, context.topic("identity", 1).await);
+    gateway.produce(&topic, "", "x".repeat(10_000)).await.receipt();
+    for accept in ["text/event-stream", "application/x-ndjson"] {
+        let path = format!("/v1/topics/{topic}/stream?from=earliest&until=now");
+        let request = gateway.request("GET", &path).header("accept", accept);
+        let reply = send(request.header("accept-encoding", "gzip, deflate, br, zstd")).await;
+        assert_eq!((reply.status, reply.header("content-encoding")), (200, ""), "frames would be held back");
+        assert!(reply.text().contains(&"x".repeat(10_000)), "{accept}");
+    }
 }

@@ -1,6 +1,6 @@
 //! What a cursor means when it comes back: to another isolation, to other logs, and however long it is.
 
-use crate::harness::{Context, Draft, Event, Gateway, Sse, Test, send};
+use crate::harness::{Context, Event, Gateway, Sse, Test, send};
 use crate::tests;
 use serde_json::{Value, json};
 use sluicegate::record::cursor::{Segment, TopicMark};
@@ -15,6 +15,7 @@ pub fn tests() -> Vec<Test> {
         a_cursor_without_topic_ids_is_compared_by_name_alone needs [TopicIds],
         two_hundred_and_forty_partitions_fit_into_a_cursor,
         a_long_cursor_is_told_by_ready_alone,
+        a_selection_is_refused_before_its_cursor_outgrows_the_limit,
     ]
 }
 
@@ -51,34 +52,29 @@ async fn isolation_may_change_between_requests(context: Context) {
     let (gateway, topic) = (context.gateway().await, context.topic("changed", 1).await);
     let (plain, writer) =
         (context.kafka().writer(), context.kafka().transactional_writer(&context.name("writer")).await);
-    plain.write(&topic, 0, &Draft::value("0")).await;
+    plain.write_numbers(&topic, 0, 0..1).await;
     writer.begin().await;
     writer.write_numbers(&topic, 0, 1..4).await;
     writer.abort().await;
-    plain.write(&topic, 0, &Draft::value("5")).await;
+    plain.write_numbers(&topic, 0, 4..5).await;
     writer.begin().await;
-    writer.write_numbers(&topic, 0, 6..8).await;
+    writer.write_numbers(&topic, 0, 5..7).await;
     writer.commit().await;
-    // Behind the last marker, so that what is committed reaches there in the end.
-    plain.write(&topic, 0, &Draft::value("9")).await;
-    let (committed, all) = (vec![0, 5, 6, 7, 9], vec![0, 1, 2, 3, 5, 6, 7, 9]);
+    plain.write_numbers(&topic, 0, 7..8).await;
+    let (committed, all) = (vec![0, 4, 5, 6, 7], vec![0, 1, 2, 3, 4, 5, 6, 7]);
     let ways = [("committed", &committed), ("uncommitted", &all)];
-    for (n, (isolation, offsets)) in ways.iter().enumerate() {
+    let number = |record: &Event| record.value().as_i64().expect("a number");
+    for (n, (isolation, numbers)) in ways.iter().enumerate() {
         let mut stream = gateway.stream(&topic, &format!("from=earliest&isolation={isolation}")).await;
-        let read = stream.records(offsets.len()).await;
-        assert_eq!(read.iter().map(|record| record.address().1).collect::<Vec<_>>(), **offsets);
+        let read = stream.records(numbers.len()).await;
+        assert_eq!(read.iter().map(number).collect::<Vec<_>>(), **numbers);
         let (other, others) = ways[1 - n];
         for record in read {
             let mut stream = back(&gateway, &topic, &format!("isolation={other}"), &record.id).await;
             assert_eq!(stream.header("kafka-stream-loss"), "none");
-            let behind: Vec<_> = others.iter().copied().filter(|o| *o > record.address().1).collect();
-            let seen = stream.records(behind.len()).await;
-            let seen: Vec<_> = seen.iter().map(|record| record.address().1).collect();
-            assert_eq!(seen, behind, "{isolation} up to {:?}, then {other}", record.address());
-            if behind.is_empty() {
-                stream.expect("ready").await;
-            }
-            stream.expect("caught-up").await;
+            let behind: Vec<_> = others.iter().copied().filter(|n| *n > number(&record)).collect();
+            let seen: Vec<_> = until_caught_up(&mut stream).await.iter().map(number).collect();
+            assert_eq!(seen, behind, "{isolation} up to {}, then {other}", number(&record));
         }
     }
 }
@@ -240,4 +236,25 @@ async fn a_long_cursor_is_told_by_ready_alone(context: Context) {
     let mut stream = back(&gateway, &topic, "partition=7", &record.id).await;
     stream.expect("ready").await;
     stream.expect("caught-up").await;
+}
+
+async fn a_selection_is_refused_before_its_cursor_outgrows_the_limit(context: Context) {
+    let gateway = context.gateway_with(|config| config.streams.max_cursor_bytes = 256).await;
+    let (fits, wide) = (context.topic("fits", 30).await, context.topic("wide", 32).await);
+    let reply = send(gateway.streaming(&wide, "")).await;
+    assert!(reply.refusal(400, "selection_too_wide").contains("256"));
+    gateway.page(&wide, "").await.refusal(400, "selection_too_wide");
+    // Of what fits no id is ever refused, though each of its numbers grows to more bytes.
+    let writer = context.kafka().writer();
+    let mut stream = gateway.stream(&fits, "").await;
+    let begun = stream.expect("ready").await.id;
+    for partition in 0..30 {
+        writer.write_numbers(&fits, partition, 0..130).await;
+    }
+    let id = stream.records(30 * 130).await.pop().expect("records").id;
+    assert!(id.len() > begun.len() + 30, "{id}");
+    let mut stream = back(&gateway, &fits, "until=now", &id).await;
+    let end = stream.rest().await.pop().expect("an end");
+    assert_eq!((stream.status, end.kind.as_str()), (200, "end"));
+    assert_eq!(back(&gateway, &fits, "until=now", &end.id).await.status, 204);
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 pub fn tests() -> Vec<Test> {
     tests![
         a_stream_without_a_reader_is_a_fault_to_an_event_source,
+        a_fault_in_place_of_a_status_repeats_the_cursor_that_was_brought,
         a_stream_without_a_reader_is_a_status_to_everybody_else,
         a_reader_is_free_again_when_its_viewer_has_left,
         a_broker_that_is_away_is_a_fault_to_an_event_source,
@@ -49,6 +50,18 @@ async fn a_stream_without_a_reader_is_a_fault_to_an_event_source(context: Contex
     assert_eq!(told["problem"]["code"], "overloaded");
     assert_eq!(told["problem"]["request_id"], "a-name-of-ours");
     assert_eq!(told["problem"]["retryable"], true);
+}
+
+/// Some clients forget their cursor by a first event without an id.
+async fn a_fault_in_place_of_a_status_repeats_the_cursor_that_was_brought(context: Context) {
+    let (gateway, topic, mut stream) = taken(&context).await;
+    gateway.produce(&topic, "", "{}").await.receipt();
+    let id = stream.records(1).await.remove(0).id;
+    for (query, header) in [(String::new(), id.clone()), (format!("from={id}"), String::new())] {
+        let request = gateway.streaming(&topic, &query).header("last-event-id", header);
+        let fault = Sse::open(request).await.expect("fault").await;
+        assert_eq!(fault.id, id, "{query}");
+    }
 }
 
 async fn a_stream_without_a_reader_is_a_status_to_everybody_else(context: Context) {

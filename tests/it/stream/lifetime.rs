@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 pub fn tests() -> Vec<Test> {
     tests![
         a_stream_as_old_as_it_may_be_drains_and_is_gone_on_with,
+        a_long_backlog_does_not_outlive_its_stream,
         lines_live_on_unless_a_lifetime_is_asked_for,
         a_ping_is_an_event_that_page_code_sees,
         a_checkpoint_tells_the_position_of_a_quiet_stream,
@@ -48,6 +49,26 @@ async fn a_stream_as_old_as_it_may_be_drains_and_is_gone_on_with(context: Contex
     let mut stream = Sse::open(gateway.streaming(&topic, "max_age=10s").header("last-event-id", &id)).await;
     stream.expect("ready").await;
     assert_eq!(stream.expect("message").await.value(), 2);
+}
+
+async fn a_long_backlog_does_not_outlive_its_stream(context: Context) {
+    const PARTITIONS: usize = 8;
+    const EACH: usize = 1800;
+    let (gateway, topic) = (context.gateway().await, context.topic("backlog", PARTITIONS as i32).await);
+    let writer = context.kafka().writer();
+    for partition in 0..PARTITIONS {
+        let records = (0..EACH).map(|_| Draft::value(vec![b'x'; 1900]));
+        writer.write_all(&topic, partition as i32, records).await;
+    }
+    let mut stream = gateway.stream(&topic, "from=earliest&max_age=10s").await;
+    let max_age = stream.expect("ready").await.json()["max_age_ms"].as_u64().expect("a lifetime");
+    // Nothing is taken until its time has come; then there is still more to read than sockets hold.
+    tokio::time::sleep(Duration::from_millis(max_age)).await;
+    let events = stream.rest().await;
+    let (last, records) = events.split_last().expect("a drain");
+    assert_eq!(last.kind, "drain");
+    assert!(records.iter().all(|event| event.kind == "message"), "it was drained before it had caught up");
+    assert!(records.len() < PARTITIONS * EACH * 3 / 4, "after {} records", records.len());
 }
 
 async fn lines_live_on_unless_a_lifetime_is_asked_for(context: Context) {

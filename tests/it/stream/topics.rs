@@ -98,6 +98,7 @@ async fn a_glob_reads_what_it_matches_once(context: Context) {
         (format!("{prefix}*-1"), &[topics[0].clone(), topics[2].clone()][..]),
         (format!("{prefix}in-*,{prefix}*-2,{}", topics[1]), &topics[..2]),
         (format!("{prefix}in-*,{}", topics[2]), &topics[..]),
+        (format!("{prefix}in-%2A%2C{}", topics[2]), &topics[..]),
     ];
     for (selection, expected) in selections {
         let mut stream = gateway.stream(&selection, "from=earliest").await;

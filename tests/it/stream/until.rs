@@ -14,6 +14,7 @@ pub fn tests() -> Vec<Test> {
         until_now_is_no_nearer_end_than_the_cursor_that_is_beyond_it needs [Transactions],
         until_a_time_to_come_ends_when_the_clock_has_passed_it,
         until_a_time_to_come_ends_by_records_stamped_later,
+        no_time_is_too_far_away_to_be_an_end,
         the_id_of_an_end_is_answered_with_204_by_every_way,
         no_end_comes_without_until,
     ]
@@ -150,6 +151,26 @@ async fn until_a_time_to_come_ends_by_records_stamped_later(context: Context) {
     assert_eq!(stream.next().await, None);
 }
 
+async fn no_time_is_too_far_away_to_be_an_end(context: Context) {
+    let (gateway, topic) = (context.gateway().await, context.topic("far", 1).await);
+    gateway.produce(&topic, "", "1").await.receipt();
+    for until in ["-9223372036854775808", "-1", "0", "1970-01-01T00:00:00Z"] {
+        let events = whole(gateway.stream(&topic, &format!("from=earliest&until={until}")).await).await;
+        let kinds: Vec<_> = events.iter().map(|event| event.kind.as_str()).collect();
+        assert_eq!(kinds, ["ready", "caught-up", "end"], "{until}: every record is later");
+        let page = gateway.page(&topic, &format!("from=earliest&until={until}")).await;
+        assert_eq!((page.status, &page.header("kafka-stream-next")[..3]), (204, "e1."), "{until}");
+    }
+    for until in ["9223372036854775807", "9999-12-30T00:00:00Z"] {
+        let mut stream = gateway.stream(&topic, &format!("from=earliest&until={until}")).await;
+        stream.expect("ready").await;
+        assert_eq!(stream.expect("message").await.value(), 1, "{until}");
+        stream.expect("caught-up").await;
+        let page = gateway.page(&topic, &format!("from=earliest&until={until}")).await.json(200);
+        assert_eq!(page["records"][0]["value"], 1, "{until}");
+    }
+}
+
 async fn ended(gateway: &Gateway, topic: &str) -> String {
     let events = whole(gateway.stream(topic, "from=earliest&until=now").await).await;
     events.last().expect("an end").id.clone()
@@ -161,7 +182,8 @@ async fn the_id_of_an_end_is_answered_with_204_by_every_way(context: Context) {
     let id = ended(&gateway, &topic).await;
     for query in [format!("from={id}"), format!("last_event_id={id}"), format!("until=now&lastEventId={id}")]
     {
-        assert_eq!(gateway.stream(&topic, &query).await.status, 204, "{query}");
+        let stream = gateway.stream(&topic, &query).await;
+        assert_eq!((stream.status, stream.header("cache-control")), (204, "no-store"), "{query}");
         assert_eq!(gateway.lines(&topic, &query).await.status, 204, "{query}");
         let page = gateway.page(&topic, &query).await;
         assert_eq!((page.status, page.header("kafka-stream-next")), (204, id.as_str()), "{query}");
