@@ -268,7 +268,7 @@ fn in_turns(
     through: impl FnOnce() -> Result<Sample>,
     direct: impl FnOnce() -> Result<Sample>,
 ) -> Result<(Sample, Sample)> {
-    if round % 2 == 0 {
+    if round.is_multiple_of(2) {
         let through = through()?;
         return Ok((through, direct()?));
     }

@@ -50,7 +50,10 @@ impl OwnBroker {
             let ended = tokio::task::spawn_blocking(move || faults.back()).await;
             match ended.expect("it does not panic") {
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => None,
-                ended => Some(ended.expect("the broker obeys")),
+                ended => {
+                    ended.expect("the broker obeys");
+                    Some(())
+                }
             }
         })
         .await;
