@@ -8,6 +8,7 @@ pub fn tests() -> Vec<Test> {
     tests![
         stream_page_and_lines_in_turn_lose_and_repeat_nothing needs [Transactions],
         an_id_of_a_stream_goes_into_a_page_by_header_or_query,
+        explicit_offsets_choose_partitions_on_every_page,
     ]
 }
 
@@ -136,4 +137,24 @@ async fn an_id_of_a_stream_goes_into_a_page_by_header_or_query(context: Context)
     assert_eq!(stream.header("kafka-stream-start"), next);
     stream.expect("ready").await;
     assert_eq!(stream.expect("message").await.address(), (0, 3));
+}
+
+async fn explicit_offsets_choose_partitions_on_every_page(context: Context) {
+    let (gateway, topic) = (context.gateway().await, context.topic("chosen", 3).await);
+    let writer = context.kafka().writer();
+    for partition in 0..3 {
+        writer.write_numbers(&topic, partition, 0..4).await;
+    }
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    while seen.len() < 5 {
+        // The cursor goes before the starts, and the selection stays.
+        let query = format!("from=2:1,0:2&max=1&last_event_id={cursor}");
+        let page = gateway.page(&topic, &query).await.json(200);
+        seen.extend(page["records"].as_array().expect("records").iter().map(address));
+        page["next"].as_str().expect("a cursor").clone_into(&mut cursor);
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, [(0, 2), (0, 3), (2, 1), (2, 2), (2, 3)]);
+    let page = gateway.page(&topic, &format!("from=2:1,0:2&last_event_id={cursor}")).await;
+    assert_eq!((page.status, page.header("kafka-stream-next")), (204, cursor.as_str()));
 }

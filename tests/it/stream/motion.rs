@@ -16,6 +16,7 @@ pub fn tests() -> Vec<Test> {
         a_glob_outlives_its_topics_and_knows_them_when_they_come_back needs [TopicIds],
         a_topic_made_anew_under_running_streams_is_told_to_each_as_it_asked needs [TopicIds],
         a_glob_that_grows_too_wide_ends_with_a_final_fault,
+        a_change_of_topics_needs_no_second_reader,
     ]
 }
 
@@ -279,4 +280,21 @@ async fn a_glob_that_grows_too_wide_ends_with_a_final_fault(context: Context) {
     assert_eq!(stream.next().await, None);
     let request = gateway.streaming(&glob, "").header("last-event-id", &id);
     send(request).await.refusal(400, "selection_too_wide");
+}
+
+async fn a_change_of_topics_needs_no_second_reader(context: Context) {
+    let gateway = context.gateway_with(|config| config.streams.max_readers = 1).await;
+    let first = context.topic("first", 1).await;
+    let glob = format!("{}*", context.prefix());
+    let mut stream = begun(&gateway, &glob, "").await;
+    let (second, writer) = (context.topic("second", 1).await, context.kafka().writer());
+    for topic in [&first, &second] {
+        writer.write_numbers(topic, 0, 0..2).await;
+    }
+    let mut seen = Vec::new();
+    for record in stream.records(4).await {
+        seen.push((record.json()["topic"].as_str().expect("a topic").to_owned(), record.address().1));
+    }
+    seen.sort();
+    assert_eq!(seen, [(first.clone(), 0), (first, 1), (second.clone(), 0), (second, 1)]);
 }
