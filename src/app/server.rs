@@ -20,12 +20,16 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long to wait when no connection can be accepted: the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long connections may still speak after the listener has closed, before the idle ones are closed too.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
 /// What one stream of HTTP/2 may hold back unsent, in bytes.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
 
 /// A listening server and its connections.
 pub struct Server {
-    listener: TcpListener,
+    /// `None` when it is closed.
+    listener: Option<TcpListener>,
     router: Router,
     metrics: Arc<Metrics>,
     connections: TaskTracker,
@@ -38,16 +42,18 @@ pub struct Server {
 impl Server {
     pub fn new(listener: TcpListener, router: Router, metrics: Arc<Metrics>) -> Self {
         let (finish, cut) = (CancellationToken::new(), CancellationToken::new());
+        let listener = Some(listener);
         Self { listener, router, metrics, connections: TaskTracker::new(), finish, cut }
     }
 
     /// Serves new connections until `until` is ready.
     pub async fn accept(&self, until: impl Future<Output = ()>) {
+        let Some(listener) = &self.listener else { return };
         tokio::pin!(until);
         loop {
             let accepted = tokio::select! {
                 () = &mut until => return,
-                accepted = self.listener.accept() => accepted,
+                accepted = listener.accept() => accepted,
             };
             match accepted {
                 Ok((socket, _)) => self.serve(socket),
@@ -61,19 +67,42 @@ impl Server {
 
     /// Accepts no more, and ends every connection when its request is done; all of them after `deadline`, or when `hurry`
     /// is ready.
-    pub async fn close(self, deadline: Duration, hurry: impl Future<Output = ()>) {
-        drop(self.listener);
-        self.finish.cancel();
+    pub async fn close(mut self, deadline: Duration, hurry: impl Future<Output = ()>) {
+        self.take_those_who_wait();
         self.connections.close();
-        tokio::select! {
-            () = self.connections.wait() => {}
-            () = tokio::time::sleep(deadline) => {
-                tracing::warn!(connections = self.connections.len(), "cut at the shutdown deadline");
+        tokio::pin!(hurry);
+        // Who has just come may be about to say what for; told to finish now, it would be cut off.
+        let in_time = tokio::select! {
+            () = self.connections.wait() => return,
+            () = tokio::time::sleep(LAST_WORDS.min(deadline)) => true,
+            () = &mut hurry => false,
+        };
+        self.finish.cancel();
+        if in_time {
+            tokio::select! {
+                () = self.connections.wait() => return,
+                () = tokio::time::sleep(deadline) => {
+                    tracing::warn!(connections = self.connections.len(), "cut at the shutdown deadline");
+                }
+                () = hurry => {}
             }
-            () = hurry => {}
         }
         self.cut.cancel();
         self.connections.wait().await;
+    }
+
+    /// Closes the listener, but first serves those whom the system let in already: they would be reset.
+    fn take_those_who_wait(&mut self) {
+        let Some(listener) = self.listener.take().and_then(|listener| listener.into_std().ok()) else {
+            return;
+        };
+        while let Ok((socket, _)) = listener.accept() {
+            let socket = socket.set_nonblocking(true).and_then(|()| TcpStream::from_std(socket));
+            match socket {
+                Ok(socket) => self.serve(socket),
+                Err(error) => tracing::debug!(%error, "a last connection"),
+            }
+        }
     }
 
     fn serve(&self, socket: TcpStream) {

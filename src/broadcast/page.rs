@@ -62,25 +62,33 @@ pub(super) async fn read(shared: &Arc<Shared>, reading: &Reading, limits: PageLi
     let begun = Instant::now();
     let opening = shared.opening(reading, None).await?;
     let mut reading = Pager::new(shared, reading, limits, &opening);
-    let waited = begun + reading.limits.wait;
+    let (waited, patient) = (begun + reading.limits.wait, begun + PATIENCE);
     while !reading.enough(waited) {
-        let deadline = if reading.track.caught_up() { waited } else { begun + PATIENCE };
+        let waits = reading.track.caught_up();
+        let deadline = if waits { waited } else { patient };
         let events = tokio::select! {
-            () = shared.drain.begun() => break,
+            // What is there is still given; what may come is for another gateway to wait for.
+            () = shared.drain.begun(), if waits => break,
             events = tokio::time::timeout_at(deadline, reading.events()) => events,
         };
         match events {
             Ok(Ok(events)) => reading.take(events)?,
-            Ok(Err(Error::Full(_))) if reading.moved(&opening) => break,
             // A place among the readers was waited for already.
-            Ok(Err(error @ Error::Full(_))) => return Err(error),
+            Ok(Err(error @ Error::Full(_))) if !reading.moved(&opening) => return Err(error),
+            Ok(Err(Error::Full(_))) => break,
             Ok(Err(error)) if error.is_final() || Instant::now() >= deadline => return Err(error),
-            Ok(Err(_)) => tokio::time::sleep(REOPEN_PAUSE).await,
-            Err(_) if reading.track.caught_up() || reading.moved(&opening) => break,
-            Err(_) => {
-                let reason = "the records could not be read in time".into();
-                return Err(KafkaError::Unavailable { reason, written: Written::No }.into());
+            Ok(Err(_)) => reading.lost = true,
+            Err(_) => {}
+        }
+        if Instant::now() >= deadline {
+            if waits || reading.moved(&opening) {
+                break;
             }
+            let reason = "the records could not be read in time".into();
+            return Err(KafkaError::Unavailable { reason, written: Written::No }.into());
+        }
+        if reading.lost {
+            tokio::time::sleep(REOPEN_PAUSE).await;
         }
     }
     Ok(reading.into_page(opening.loss))
@@ -112,7 +120,9 @@ impl<'a> Pager<'a> {
 
     /// Whether the page can be answered with what it holds.
     fn enough(&self, waited: Instant) -> bool {
-        let something = self.count > 0 || !self.faults.is_empty() || !self.gaps.is_empty();
+        // That a topic is gone is told with every page, so it is no reason not to wait for the others.
+        let gap = self.gaps.iter().any(|gap| gap.reason != Loss::Deleted);
+        let something = self.count > 0 || !self.faults.is_empty() || gap;
         self.full
             || self.track.finished()
             || self.track.caught_up() && (something || Instant::now() >= waited)

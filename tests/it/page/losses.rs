@@ -1,6 +1,6 @@
 //! What a page tells of positions that are gone.
 
-use crate::harness::{Context, Test};
+use crate::harness::{Context, Test, until};
 use crate::tests;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ pub fn tests() -> Vec<Test> {
         a_gap_is_told_at_once_even_without_a_record,
         a_gap_is_told_once_and_records_go_on_behind_it needs [DeleteRecords],
         a_page_that_should_fail_is_refused,
+        a_topic_that_is_gone_is_told_and_the_others_are_waited_for,
     ]
 }
 
@@ -56,4 +57,26 @@ async fn a_page_that_should_fail_is_refused(context: Context) {
     let (gateway, topic) = (context.gateway().await, context.topic("fail", 1).await);
     let detail = gateway.page(&topic, "from=0:5&on_loss=fail&wait=55s").await.refusal(410, "position_lost");
     assert!(detail.contains("truncated"), "{detail}");
+}
+
+async fn a_topic_that_is_gone_is_told_and_the_others_are_waited_for(context: Context) {
+    let (gateway, stays) = (context.gateway().await, context.topic("stays", 1).await);
+    let goes = context.topic("goes", 1).await;
+    let topics = format!("{goes},{stays}");
+    let page = gateway.page(&topics, "from=latest").await;
+    let next = page.header("kafka-stream-next").to_owned();
+    context.kafka().delete_topic(&goes).await;
+    let gap = json!({ "topic": goes, "partition": 0, "from": 0, "to": null, "reason": "deleted" });
+    until("the gateway knows", || async {
+        let page = gateway.page(&topics, &format!("from={next}")).await;
+        (page.status == 200 && page.json(200)["gaps"] == json!([gap])).then_some(())
+    })
+    .await;
+    let begun = Instant::now();
+    let page = gateway.page(&topics, &format!("from={next}&wait=2s")).await.json(200);
+    assert!(begun.elapsed() >= Duration::from_secs(2), "a client that asks on and on is not let spin");
+    assert_eq!((&page["records"], &page["gaps"], &page["next"]), (&json!([]), &json!([gap]), &json!(next)));
+    gateway.produce(&stays, "", "1").await.receipt();
+    let page = gateway.page(&topics, &format!("from={next}&wait=55s")).await.json(200);
+    assert_eq!((&page["records"][0]["value"], &page["gaps"]), (&json!(1), &json!([gap])));
 }
