@@ -16,6 +16,7 @@ use crate::kafka::{self, Admin, Catalog, Producer, Settings, admin};
 use crate::produce::Produce;
 use crate::telemetry::{self, LogError, Metrics};
 use futures_util::future::{self, FutureExt};
+use listenfd::ListenFd;
 use server::Server;
 use std::io;
 use std::net::SocketAddr;
@@ -45,6 +46,9 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The socket that the service manager passed on cannot be used.
+    #[error("the inherited socket (LISTEN_FDS) cannot be used")]
+    Inherited(#[source] io::Error),
     /// The access rules do not fit the listener.
     #[error(transparent)]
     Access(#[from] OpenToAll),
@@ -75,8 +79,19 @@ impl App {
     /// # Errors
     /// When an address, a rule or a setting cannot be used.
     pub async fn build(config: &Config) -> Result<Self, Error> {
+        Self::build_on(config, None).await
+    }
+
+    /// The same on a socket that listens already, in place of `listen.http`.
+    ///
+    /// # Errors
+    /// As for [`App::build`].
+    async fn build_on(config: &Config, socket: Option<std::net::TcpListener>) -> Result<Self, Error> {
         check(config)?;
-        let (listener, address) = bind(config.listen.http).await?;
+        let (listener, address) = match socket {
+            Some(socket) => adopt(socket).map_err(Error::Inherited)?,
+            None => bind(config.listen.http).await?,
+        };
         let access = Access::new(&config.access, address)?;
         let settings = settings(config);
         let drain = Drain::new(config.listen.drain_window, config.listen.shutdown_deadline);
@@ -152,7 +167,10 @@ fn settings(config: &Config) -> Settings {
 pub async fn serve(config: Config) -> Result<(), Error> {
     telemetry::start_logging(&config.telemetry)?;
     let signals = Signals::listen()?;
-    let app = App::build(&config).await?;
+    // A socket of the service manager's (sd_listen_fds(3)) stays open between one process and the next: whoever comes
+    // meanwhile waits in its queue instead of being refused.
+    let inherited = ListenFd::from_env().take_tcp_listener(0).map_err(Error::Inherited)?;
+    let app = App::build_on(&config, inherited).await?;
     tracing::info!(address = %app.address(), kafka = config.kafka.bootstrap_servers, "listening");
     signals.run(app).await;
     Ok(())
@@ -183,6 +201,14 @@ fn start_broker(config: &Config) -> Result<Broker, Error> {
     Broker::start(BrokerSettings { listen, topic_bytes, ..BrokerSettings::default() }).map_err(|source| {
         Error::Listen { address: listen, setting: "dev.kafka_listen", flag: "--kafka-listen", source }
     })
+}
+
+/// Makes a socket that listens already one of ours.
+fn adopt(socket: std::net::TcpListener) -> io::Result<(TcpListener, SocketAddr)> {
+    socket.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(socket)?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {

@@ -23,6 +23,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long connections may still speak after the listener has closed, before the idle ones are closed too.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
+/// How many connections the system lets in before they are accepted: on an inherited socket there is no end of them.
+const BACKLOG: usize = 1024;
+
 /// What one stream of HTTP/2 may hold back unsent, in bytes.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
 
@@ -96,7 +99,8 @@ impl Server {
         let Some(listener) = self.listener.take().and_then(|listener| listener.into_std().ok()) else {
             return;
         };
-        while let Ok((socket, _)) = listener.accept() {
+        for _ in 0..BACKLOG {
+            let Ok((socket, _)) = listener.accept() else { return };
             let socket = socket.set_nonblocking(true).and_then(|()| TcpStream::from_std(socket));
             match socket {
                 Ok(socket) => self.serve(socket),

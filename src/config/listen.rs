@@ -15,7 +15,8 @@ pub(super) const SECTION: Section = Section {
         Field {
             key: "http",
             meaning: "The address of the HTTP listener (HTTP/1.1, and HTTP/2 without TLS). Port 0 takes any free port. \
-                      On an address that other machines reach, the start also needs `access.anonymous = \"allow\"`.",
+                      On an address that other machines reach, the start also needs `access.anonymous = \"allow\"`. A \
+                      socket that a service manager passes on (`LISTEN_FDS`) takes its place.",
             rule: Rule::Address,
         },
         Field {

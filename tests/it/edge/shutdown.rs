@@ -14,6 +14,7 @@ pub fn tests() -> Vec<Test> {
         a_drain_asks_each_stream_to_come_back_and_leaves_no_produce_unanswered,
         a_draining_gateway_is_not_ready_and_tells_newcomers_when_to_come_back,
         a_second_signal_ends_at_once,
+        restarts_behind_an_inherited_socket_refuse_nobody,
         a_request_that_never_ends_is_cut_at_the_deadline,
     ]
 }
@@ -216,4 +217,49 @@ async fn a_second_signal_ends_at_once(context: Context) {
     child.terminate();
     assert_eq!(child.ended().await.code(), Some(0), "{:#?}", child.stderr());
     assert!(begun.elapsed() < Duration::from_secs(30), "ended after {:?}", begun.elapsed());
+}
+
+/// Restarts by hand take as long as one likes: `RESTARTS=12` is a minute's worth.
+fn restarts() -> usize {
+    std::env::var("RESTARTS").ok().and_then(|count| count.parse().ok()).unwrap_or(3)
+}
+
+async fn restarts_behind_an_inherited_socket_refuse_nobody(context: Context) {
+    let topic = context.topic("restarts", 3).await;
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let gateway = Gateway::at(socket.local_addr().expect("an address"));
+    let window = [("SLUICEGATE_LISTEN__DRAIN_WINDOW", "1s")];
+    let mut child = context.serve_on(&socket, &window);
+    let (stop, mut workers) = (Arc::new(AtomicBool::new(false)), JoinSet::new());
+    for worker in 0..4 {
+        let (gateway, topic, stop) = (gateway.clone(), topic.clone(), stop.clone());
+        workers.spawn(async move {
+            let mut acknowledged = Vec::new();
+            while !stop.load(Ordering::Relaxed) {
+                let value = format!("{worker}-{}", acknowledged.len());
+                let reply = gateway.producing(&topic, "").body(value.clone()).send().await;
+                let reply = reply.unwrap_or_else(|error| panic!("{value} had no answer: {error:?}"));
+                assert_eq!(reply.status(), 200, "{value}");
+                acknowledged.push(value);
+            }
+            acknowledged
+        });
+    }
+    for _ in 0..restarts() {
+        let served = context.kafka().consume_all(&topic).await.len();
+        until("it serves", || async {
+            (context.kafka().consume_all(&topic).await.len() > served + 20).then_some(())
+        })
+        .await;
+        child.terminate();
+        assert_eq!(child.ended().await.code(), Some(0), "{:#?}", child.stderr());
+        child = context.serve_on(&socket, &window);
+    }
+    stop.store(true, Ordering::Relaxed);
+    let mut acknowledged: Vec<_> = workers.join_all().await.into_iter().flatten().collect();
+    let ledger = context.kafka().consume_all(&topic).await;
+    let mut written: Vec<_> = ledger.into_iter().map(|entry| entry.value.expect("a value")).collect();
+    written.sort();
+    acknowledged.sort();
+    assert!(written.iter().eq(acknowledged.iter()), "each record is written once and acknowledged once");
 }

@@ -5,7 +5,8 @@ use super::kafka::off_thread;
 use super::wait::until;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -47,17 +48,32 @@ impl Output {
     }
 }
 
+const BINARY: &str = env!("CARGO_BIN_EXE_sluicegate");
+
 impl Child {
     /// Starts the binary with these arguments, and of our own variables with none but these.
     pub fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sluicegate"));
+        let mut command = Command::new(BINARY);
+        command.args(arguments).stdin(Stdio::null());
+        Self::spawn(command, variables)
+    }
+
+    /// The same with a socket that listens already, passed on as a service manager does it (sd_listen_fds(3)).
+    pub fn start_on(socket: &TcpListener, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let socket = socket.try_clone().expect("a socket can be cloned");
+        let mut command = Command::new("sh");
+        let passes_on = r#"exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@""#;
+        command.args(["-c", passes_on, BINARY]).args(arguments).stdin(OwnedFd::from(socket));
+        Self::spawn(command, variables)
+    }
+
+    fn spawn(mut command: Command, variables: &[(&str, &str)]) -> Self {
         for (name, _) in
             std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SLUICEGATE_"))
         {
             command.env_remove(name);
         }
-        command.args(arguments).envs(variables.iter().copied());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn().expect("the binary starts");
         let stdout = Output::collect(process.stdout.take().expect("piped"));
         let stderr = Output::collect(process.stderr.take().expect("piped"));

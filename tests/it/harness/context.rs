@@ -8,6 +8,7 @@ use super::wait::until;
 use sluicegate::config::Config;
 use sluicegate::dev::{Broker, BrokerSettings, Faults};
 use std::io;
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -146,13 +147,21 @@ impl Context {
 
     /// The same at an address that is known before it listens there.
     pub fn serve_at(&self, address: &str, variables: &[(&str, &str)]) -> Child {
+        self.serving(variables, |variables| Child::start(&["serve", "--listen", address], variables))
+    }
+
+    /// The same on a socket that listens already.
+    pub fn serve_on(&self, socket: &TcpListener, variables: &[(&str, &str)]) -> Child {
+        self.serving(variables, |variables| Child::start_on(socket, &["serve"], variables))
+    }
+
+    fn serving(&self, variables: &[(&str, &str)], start: impl FnOnce(&[(&str, &str)]) -> Child) -> Child {
         let bootstrap = self.inner.shared.broker.bootstrap();
         let own = [
             ("SLUICEGATE_KAFKA__BOOTSTRAP_SERVERS", bootstrap.as_str()),
             ("SLUICEGATE_LISTEN__DRAIN_WINDOW", "0"),
         ];
-        let variables: Vec<_> = own.iter().chain(variables).copied().collect();
-        Child::start(&["serve", "--listen", address], &variables)
+        start(&own.iter().chain(variables).copied().collect::<Vec<_>>())
     }
 
     /// The configuration of the shared gateway.
