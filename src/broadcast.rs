@@ -23,7 +23,7 @@ pub use page::{Page, PageLimits};
 pub use stream::{Item, Stream};
 
 use crate::config;
-use crate::kafka::error::{Remedy, Written};
+use crate::kafka::error::Remedy;
 use crate::kafka::reader::{Position, Reader};
 use crate::kafka::{Catalog, Error as KafkaError, Settings};
 use crate::record::{Cursor, Isolation, OnLoss, PartitionSet, Record, Selection, Start, Until};
@@ -35,6 +35,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long a newcomer waits for a reader that is just being closed.
 const READER_WAIT: Duration = Duration::from_secs(1);
+
+/// How long to wait before a place that was lost is looked for anew: the log can be asked at once.
+const REOPEN_PAUSE: Duration = Duration::from_millis(100);
 
 /// What is to be read.
 #[derive(Clone, Debug)]
@@ -188,8 +191,8 @@ impl Broadcast {
     /// Opens a stream. Its position is a set of numbers before this returns: what is produced afterwards is in it.
     ///
     /// # Errors
-    /// [`Error::Draining`], [`Error::Full`], [`Error::TooWide`], [`Error::Lost`], or what Kafka said to the question where the topics begin
-    /// and end.
+    /// [`Error::Draining`], [`Error::Full`], [`Error::TooWide`], [`Error::Lost`], or what Kafka said to the question where
+    /// the topics begin and end.
     pub async fn open(&self, reading: Reading, manner: Manner) -> Result<Stream, Error> {
         if self.shared.drain.has_begun() {
             return Err(Error::Draining(self.shared.drain.after()));
@@ -232,7 +235,7 @@ impl Shared {
     fn start(&self, isolation: Isolation, positions: Vec<Position>, seat: Seat) -> Result<Reader, Error> {
         Reader::start(&self.settings, isolation, positions, seat).map_err(|error| {
             tracing::warn!(%error, "no thread for a reader");
-            KafkaError::Unavailable { reason: error.to_string(), written: Written::No }.into()
+            KafkaError::unavailable(error).into()
         })
     }
 }
@@ -273,7 +276,7 @@ mod tests {
     #[test]
     fn only_what_another_place_may_mend_is_looked_for_again() {
         let topic = TopicName::parse("t").expect("a legal name");
-        let unavailable = KafkaError::Unavailable { reason: String::new(), written: Written::No };
+        let unavailable = KafkaError::unavailable("");
         for error in [unavailable, KafkaError::Misconfigured(String::new())] {
             assert!(matches!(remedy(&error), Remedied::Later), "{error}");
         }

@@ -21,6 +21,11 @@ pub use selection::Selection;
 pub use start::{Start, Until};
 pub use topic::TopicName;
 
+/// A number written in digits alone: `+1` and `-1` are numbers to the standard library and neither to us.
+pub fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
 /// A record header: a name and a value that may be null. Kafka keeps order and repeats.
 pub type Header = (Arc<str>, Option<Bytes>);
 

@@ -6,7 +6,6 @@
 use super::opening::View;
 use super::{Error, Reading, Shared};
 use crate::kafka::Error as KafkaError;
-use crate::kafka::error::Written;
 use crate::kafka::reader::{Event, Position};
 use crate::record::TopicName;
 use std::collections::HashMap;
@@ -133,8 +132,7 @@ async fn read(
     while left > 0 {
         let events = tokio::time::timeout_at(deadline, reader.next()).await;
         let Ok(Some(events)) = events else {
-            let reason = "the last records could not be read in time".into();
-            return Err(KafkaError::Unavailable { reason, written: Written::No }.into());
+            return Err(KafkaError::unavailable("the last records could not be read in time").into());
         };
         for event in events {
             let (at, next, found) = match event {

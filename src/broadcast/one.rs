@@ -2,7 +2,6 @@
 
 use super::{Error, Shared};
 use crate::kafka::Error as KafkaError;
-use crate::kafka::error::Written;
 use crate::kafka::reader::{Event, Position};
 use crate::record::{Isolation, Record, TopicName};
 use std::slice;
@@ -57,8 +56,7 @@ pub(super) async fn read(shared: &Shared, address: &Address, isolation: Isolatio
             Ok(Err(Error::Kafka(KafkaError::OffsetOutOfRange))) => {}
             Ok(found) => return found,
             Err(_) => {
-                let reason = "the record could not be read in time".into();
-                return Err(KafkaError::Unavailable { reason, written: Written::No }.into());
+                return Err(KafkaError::unavailable("the record could not be read in time").into());
             }
         }
     }
@@ -72,9 +70,6 @@ async fn first(shared: &Shared, address: &Address, isolation: Isolation) -> Resu
         Some(Event::Record(record)) if record.offset == offset => Ok(Found::Record(Box::new(record))),
         Some(Event::Record(_) | Event::End { .. }) => Ok(Found::Nothing),
         Some(Event::Failed { error, .. }) => Err(error.into()),
-        None => {
-            let reason = "the reader ended".into();
-            Err(KafkaError::Unavailable { reason, written: Written::No }.into())
-        }
+        None => Err(KafkaError::unavailable("the reader ended").into()),
     }
 }

@@ -6,9 +6,8 @@
 use super::opening::{Gap, Opening};
 use super::survey::Standing;
 use super::track::Track;
-use super::{Error, Problem, Reading, Remedied, Shared, now, remedy};
+use super::{Error, Problem, REOPEN_PAUSE, Reading, Remedied, Shared, now, remedy};
 use crate::kafka::Error as KafkaError;
-use crate::kafka::error::Written;
 use crate::kafka::reader::{Event, Reader};
 use crate::record::{Cursor, Loss, Record, ValueForm};
 use crate::wire::envelope;
@@ -19,9 +18,6 @@ use tokio::time::Instant;
 
 /// How long records that are there may take to be read.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// How long to wait before a place is looked for anew.
-const REOPEN_PAUSE: Duration = Duration::from_millis(100);
 
 /// How much a page may hold, and in which form.
 #[derive(Clone, Debug)]
@@ -84,8 +80,7 @@ pub(super) async fn read(shared: &Arc<Shared>, reading: &Reading, limits: PageLi
             if waits || reading.moved(&opening) {
                 break;
             }
-            let reason = "the records could not be read in time".into();
-            return Err(KafkaError::Unavailable { reason, written: Written::No }.into());
+            return Err(KafkaError::unavailable("the records could not be read in time").into());
         }
         if reading.lost {
             tokio::time::sleep(REOPEN_PAUSE).await;
@@ -135,8 +130,8 @@ impl<'a> Pager<'a> {
     /// What the reader sees next. It is started by the first call, and anew after its place was lost.
     async fn events(&mut self) -> Result<Vec<Event>, Error> {
         if self.lost {
-            let (cursor, topics) = (self.track.cursor().clone(), self.track.topics().cloned().collect());
-            let opening = self.shared.opening(self.reading, Some(&Standing { cursor, topics })).await?;
+            let standing = Standing::from(&self.track);
+            let opening = self.shared.opening(self.reading, Some(&standing)).await?;
             self.gaps.extend(self.track.reopen(&opening, now()));
             self.lost = false;
             return Ok(Vec::new());

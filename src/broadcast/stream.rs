@@ -9,7 +9,7 @@ use super::opening::Opening;
 use super::survey::Standing;
 use super::track::Sight;
 use super::viewer::{Terms, Viewer};
-use super::{Error, Manner, Reading, Remedied, Seat, Shared, now, remedy};
+use super::{Error, Manner, REOPEN_PAUSE, Reading, Remedied, Seat, Shared, now, remedy};
 use crate::kafka::reader::{Event, Reader};
 use crate::record::{Cursor, Loss, Until};
 use bytes::{Bytes, BytesMut};
@@ -25,11 +25,8 @@ use due::{Due, What};
 /// Frames that are ready at once share a write up to this size.
 const WRITE_BYTES: usize = 64 * 1024;
 
-/// How long to wait before asking again for a place to go on from.
+/// How long to wait before asking again for a place to go on from, when Kafka is away.
 const REOPEN_WAIT: Duration = Duration::from_secs(1);
-
-/// The same, when a position was refused and the log can be asked at once.
-const REOPEN_PAUSE: Duration = Duration::from_millis(100);
 
 /// A part of a stream.
 #[derive(Debug)]
@@ -274,8 +271,7 @@ impl Stream {
     /// Finds where to go on, as if the client had come back with its cursor.
     fn open(&self) -> Answer<(Opening, Seat)> {
         let (shared, reading) = (self.shared.clone(), self.reading.clone());
-        let track = self.viewer.track();
-        let standing = Standing { cursor: track.cursor().clone(), topics: track.topics().cloned().collect() };
+        let standing = Standing::from(self.viewer.track());
         Box::pin(async move {
             let opening = shared.opening(&reading, Some(&standing)).await?;
             Ok((opening, shared.seat().await?))

@@ -1,7 +1,7 @@
 //! Asks Kafka what a request's topics are and where their logs stand, and has the answer judged.
 
 use super::opening::{Asked, Opening, View};
-use super::track::Sight;
+use super::track::{Sight, Track};
 use super::{Error, Reading, Shared, back};
 use crate::kafka::Error as KafkaError;
 use crate::kafka::catalog::{Topic, Watermarks};
@@ -23,6 +23,12 @@ pub struct Standing {
     pub cursor: Cursor,
     /// The topics it stands in: they may be gone.
     pub topics: Vec<TopicName>,
+}
+
+impl From<&Track> for Standing {
+    fn from(track: &Track) -> Self {
+        Self { cursor: track.cursor().clone(), topics: track.topics().cloned().collect() }
+    }
 }
 
 impl Shared {

@@ -9,7 +9,7 @@ use super::error::{ApiError, code};
 use super::observe::id_of;
 use crate::access::{Access, Action, Caller, Decision};
 use crate::broadcast::Address;
-use crate::record::{Selection, TopicName};
+use crate::record::{Selection, TopicName, number};
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use std::convert::Infallible;
@@ -64,15 +64,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Address {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let OneTopic(topic) = OneTopic::from_request_parts(parts, state).await?;
         let partition = param(parts, state, "partition").await?;
-        let partition = digits(&partition).ok_or_else(|| query::invalid("partition", "it is no number"))?;
+        let partition = number(&partition).ok_or_else(|| query::invalid("partition", "it is no number"))?;
         let offset = param(parts, state, "offset").await?;
-        let offset = digits(&offset).ok_or_else(|| query::invalid("offset", "it is no number"))?;
+        let offset = number(&offset).ok_or_else(|| query::invalid("offset", "it is no number"))?;
         Ok(Self { topic, partition, offset })
     }
-}
-
-fn digits<T: std::str::FromStr>(text: &str) -> Option<T> {
-    text.parse().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {

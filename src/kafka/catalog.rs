@@ -10,7 +10,7 @@ mod memory;
 mod offsets;
 
 use super::admin::Client;
-use super::error::{Error, Remedy, Written};
+use super::error::{Error, Remedy};
 use super::ffi;
 use super::settings::Settings;
 use crate::record::TopicName;
@@ -219,9 +219,7 @@ impl Catalog {
         let _permit = self.shared.calls.acquire().await.expect("the semaphore is never closed");
         let client = self.shared.client.clone();
         let ended = tokio::task::spawn_blocking(move || call(&client)).await;
-        ended.unwrap_or_else(|error| {
-            Err(Error::Unavailable { reason: error.to_string(), written: Written::No })
-        })
+        ended.unwrap_or_else(|error| Err(Error::unavailable(error)))
     }
 
     fn slot(&self, name: &TopicName) -> Slot {

@@ -105,6 +105,11 @@ pub enum Remedy {
 }
 
 impl Error {
+    /// Kafka cannot be had just now, and nothing was written.
+    pub(crate) fn unavailable(reason: impl std::fmt::Display) -> Self {
+        Error::Unavailable { reason: reason.to_string(), written: Written::No }
+    }
+
     /// Who can help.
     pub fn remedy(&self) -> Remedy {
         match self {
@@ -193,7 +198,7 @@ impl Error {
                 Error::Misconfigured(format!("{key}: {reason}"))
             }
             (None, KafkaError::ClientCreation(reason)) => Error::Misconfigured(reason),
-            (None, other) => Error::Unavailable { reason: other.to_string(), written: Written::No },
+            (None, other) => Error::unavailable(other),
         }
     }
 }

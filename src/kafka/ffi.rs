@@ -107,7 +107,7 @@ unsafe fn call(
         submit(call.options, call.queue);
         let event = sys::rd_kafka_queue_poll(call.queue, millis(timeout + GRACE));
         if event.is_null() {
-            return Err(Error::Unavailable { reason: "no answer in time".into(), written: Written::No });
+            return Err(Error::unavailable("no answer in time"));
         }
         let event = Event(event);
         match sys::rd_kafka_event_error(event.0) {

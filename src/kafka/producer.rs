@@ -109,7 +109,7 @@ impl Producer {
         if let Err((error, report)) = enqueue(&native, record, report) {
             report(Err(match error.rdkafka_error_code() {
                 Some(code) => Error::of_delivery(code, &record.topic, Written::No),
-                None => Error::Unavailable { reason: error.to_string(), written: Written::No },
+                None => Error::unavailable(error),
             }));
         }
     }
@@ -129,9 +129,7 @@ impl Producer {
                 .map(drop)
                 .map_err(Error::from_client)
         });
-        asked.await.unwrap_or_else(|error| {
-            Err(Error::Unavailable { reason: error.to_string(), written: Written::No })
-        })
+        asked.await.unwrap_or_else(|error| Err(Error::unavailable(error)))
     }
 
     fn lane(&self, acks: Acks) -> &Lane {
@@ -193,7 +191,7 @@ fn bury(dead: Arc<Native>) -> Result<(), Error> {
             tracing::warn!(%error, "records of a dead producer were not answered");
         }
     });
-    buried.map(drop).map_err(|error| Error::Unavailable { reason: error.to_string(), written: Written::No })
+    buried.map(drop).map_err(Error::unavailable)
 }
 
 fn enqueue(native: &Native, record: &Outgoing, report: Report) -> Result<(), (KafkaError, Report)> {

@@ -1,5 +1,6 @@
 //! Which partitions to read: `0,3-5`.
 
+use super::number;
 use std::ops::RangeInclusive;
 
 /// The most members of a list: more than any topic has partitions worth naming.
@@ -57,10 +58,6 @@ impl PartitionSet {
 }
 
 fn range(text: &str) -> Option<RangeInclusive<i32>> {
-    let number = |text: &str| {
-        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        digits.then(|| text.parse::<i32>().ok()).flatten()
-    };
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let (first, last) = (number(first)?, number(last)?);
     (first <= last).then_some(first..=last)

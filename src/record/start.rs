@@ -4,7 +4,7 @@
 //! text means is decided here; which offsets that comes to is decided where the log is known.
 
 use super::cursor::{Cursor, CursorError};
-use super::time;
+use super::{number, time};
 use std::collections::BTreeMap;
 
 /// The most records a start may count back.
@@ -56,7 +56,7 @@ impl Start {
             _ => {}
         }
         if let Some(count) = text.strip_prefix('-') {
-            let count = number(count).ok_or_else(|| unknown(text))?;
+            let count = number::<i64>(count).ok_or_else(|| unknown(text))?;
             let count = u32::try_from(count).ok().filter(|count| (1..=MAX_BACK).contains(count));
             return count.map(Self::Back).ok_or(StartError::Back);
         }
@@ -103,18 +103,13 @@ fn offsets(text: &str) -> Result<BTreeMap<i32, i64>, StartError> {
     let mut starts = BTreeMap::new();
     for pair in text.split(',') {
         let (partition, offset) = pair.split_once(':').ok_or_else(|| unknown(text))?;
-        let partition = number(partition).and_then(|n| i32::try_from(n).ok()).ok_or_else(|| unknown(text))?;
+        let partition = number(partition).ok_or_else(|| unknown(text))?;
         let offset = number(offset).ok_or_else(|| unknown(text))?;
         if starts.insert(partition, offset).is_some() {
             return Err(StartError::Repeated(partition));
         }
     }
     Ok(starts)
-}
-
-/// Digits only: `+1` and `-1` are numbers to the standard library and neither to us.
-fn number(text: &str) -> Option<i64> {
-    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::super::state::Limits;
 use super::OneTopic;
 use super::query::{Query, invalid};
 use crate::kafka::producer::Outgoing;
-use crate::record::{Acks, Header, json, time};
+use crate::record::{Acks, Header, json, number, time};
 use axum::body::Body;
 use axum::extract::{FromRef, FromRequest, FromRequestParts, Request};
 use axum::http::{HeaderMap, HeaderName, header, request::Parts};
@@ -122,9 +122,8 @@ fn key(query: &mut Query) -> Result<Key, ApiError> {
 }
 
 fn partition(text: &str) -> Result<i32, String> {
-    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let number = digits.then(|| text.parse().ok()).flatten();
-    number.ok_or_else(|| format!("`{}` is no partition number", text.chars().take(20).collect::<String>()))
+    number(text)
+        .ok_or_else(|| format!("`{}` is no partition number", text.chars().take(20).collect::<String>()))
 }
 
 /// The client library takes 0 for "now", so the first moment that can be written is 1 ms after the epoch.

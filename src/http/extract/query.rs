@@ -3,7 +3,7 @@
 //! Percent-encoded bytes must be UTF-8: a decoder that puts U+FFFD in their place would change a key in silence.
 
 use super::super::error::{ApiError, code};
-use crate::record::duration;
+use crate::record::{duration, number};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use percent_encoding::percent_decode_str;
@@ -123,8 +123,7 @@ impl Query {
         bounds: std::ops::RangeInclusive<usize>,
     ) -> Result<Option<usize>, ApiError> {
         self.parsed(name, |value| {
-            let digits = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
-            let number = value.parse().ok().filter(|number| digits && bounds.contains(number));
+            let number = number(value).filter(|number| bounds.contains(number));
             let (least, most) = (bounds.start(), bounds.end());
             number.ok_or_else(|| format!("`{}` is no number between {least} and {most}", brief(value)))
         })

@@ -48,10 +48,7 @@ impl<C: ConsumerContext + 'static> PartitionQueue<C> {
         unsafe {
             let client = consumer.client().native_ptr();
             let queue = sys::rd_kafka_queue_get_partition(client, name.as_ptr(), partition);
-            let queue = NonNull::new(queue).ok_or_else(|| Error::Unavailable {
-                reason: "no partition queue".into(),
-                written: Written::No,
-            })?;
+            let queue = NonNull::new(queue).ok_or_else(|| Error::unavailable("no partition queue"))?;
             let this = Self { queue, ring, _consumer: consumer.clone() };
             sys::rd_kafka_queue_forward(queue.as_ptr(), ptr::null_mut());
             let closure: *const Ring = &*this.ring;
