@@ -9,9 +9,11 @@ use crate::stream::property::decode::Form;
 use crate::tests;
 use futures_util::future::join_all;
 use rustix::process::Signal;
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -22,6 +24,18 @@ pub fn tests() -> Vec<Test> {
         through_nginx_a_client_comes_back_when_nginx_was_away needs [Nginx, NodeClients],
         through_nginx_what_breaks_behind_it_costs_nothing needs [Nginx, NodeClients, PythonClients, Curl],
     ]
+}
+
+/// An address that is free, and that no other nginx of this process was given: it cannot be held until nginx has it.
+fn own_address() -> SocketAddr {
+    static GIVEN: Mutex<BTreeSet<SocketAddr>> = Mutex::new(BTreeSet::new());
+    loop {
+        let free = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
+        let address = free.expect("a port is free");
+        if GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(address) {
+            return address;
+        }
+    }
 }
 
 /// An nginx of a test's own. It ends when it is dropped.
@@ -35,8 +49,7 @@ struct Nginx {
 impl Nginx {
     /// Starts one before this address; `settings` stand beside `proxy_pass`.
     async fn start(gateway: SocketAddr, settings: &str) -> Self {
-        let free = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
-        let address = free.expect("a port is free");
+        let address = own_address();
         let folder = tempfile::tempdir().expect("a folder can be made");
         let place = folder.path().display();
         // What every nginx has to know, and files of its own.
