@@ -4,50 +4,67 @@
 //! when everything has ended. Commands of the command line that run something end here.
 
 mod banner;
+mod descriptors;
+mod inherited;
+mod listener;
 mod server;
 
 use crate::access::{Access, OpenToAll};
 use crate::broadcast::{Broadcast, Drain};
 use crate::config::Config;
 use crate::dev::{Broker, BrokerSettings};
-use crate::http::state::{Limits, Parts};
-use crate::http::{AppState, router};
+use crate::http::state::{Bodies, Limits, Parts};
+use crate::http::{AppState, operations, router};
 use crate::kafka::{self, Admin, Catalog, Producer, Settings, admin};
 use crate::produce::Produce;
 use crate::telemetry::{self, LogError, Metrics};
 use futures_util::future::{self, FutureExt};
-use listenfd::ListenFd;
+use inherited::Inherited;
+use listener::Listener;
 use server::Server;
 use std::io;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// What is left for the producer to flush, however long the connections took to end.
 const LEAST_FLUSH: Duration = Duration::from_secs(1);
+
+/// How many connections the operations' listener has: probes and scrapers are few.
+const PROBES: usize = 256;
 
 /// Why the gateway did not start, or did not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An address could not be had.
-    #[error("cannot listen on {address} ({setting}; change it there or with {flag})")]
+    #[error("cannot listen on {address} ({setting}; change it there{})", .flag.map(|flag| format!(" or with {flag}")).unwrap_or_default())]
     Listen {
         /// The address.
         address: SocketAddr,
         /// The key that names it.
         setting: &'static str,
-        /// The flag that overrides it.
-        flag: &'static str,
+        /// The flag that overrides it, if there is one.
+        flag: Option<&'static str>,
         /// What the system says.
         #[source]
         source: io::Error,
     },
-    /// The socket that the service manager passed on cannot be used.
-    #[error("the inherited socket (LISTEN_FDS) cannot be used")]
+    /// A Unix socket could not be had.
+    #[error("cannot listen on {path} (listen.unix)", path = .path.display())]
+    Unix {
+        /// Its path.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// A socket that the service manager passed on cannot be used.
+    #[error("an inherited socket (LISTEN_FDS) cannot be used")]
     Inherited(#[source] io::Error),
     /// The access rules do not fit the listener.
     #[error(transparent)]
@@ -65,10 +82,11 @@ pub enum Error {
 
 /// A gateway that is ready to run.
 pub struct App {
-    listener: TcpListener,
     address: SocketAddr,
-    state: AppState,
-    metrics: Arc<Metrics>,
+    /// What clients come by.
+    server: Server,
+    /// What probes come by, where they have a listener of their own.
+    operations: Option<Server>,
     producer: Arc<Producer>,
     drain: Drain,
 }
@@ -79,19 +97,16 @@ impl App {
     /// # Errors
     /// When an address, a rule or a setting cannot be used.
     pub async fn build(config: &Config) -> Result<Self, Error> {
-        Self::build_on(config, None).await
+        Self::build_on(config, Inherited::default()).await
     }
 
-    /// The same on a socket that listens already, in place of `listen.http`.
+    /// The same, with sockets that listen already in the place of those that would be bound.
     ///
     /// # Errors
     /// As for [`App::build`].
-    async fn build_on(config: &Config, socket: Option<std::net::TcpListener>) -> Result<Self, Error> {
+    async fn build_on(config: &Config, inherited: Inherited) -> Result<Self, Error> {
         check(config)?;
-        let (listener, address) = match socket {
-            Some(socket) => adopt(socket).map_err(Error::Inherited)?,
-            None => bind(config.listen.http).await?,
-        };
+        let Listeners { address, clients, probes } = Listeners::open(config, inherited)?;
         let access = Access::new(&config.access, address)?;
         let settings = settings(config);
         let drain = Drain::new(config.listen.drain_window, config.listen.shutdown_deadline);
@@ -106,13 +121,22 @@ impl App {
             Broadcast::new(&config.streams, settings, catalog.clone(), metrics.clone(), drain.clone());
         let limits = Limits {
             max_record_bytes: config.produce.max_record_bytes,
+            max_head_bytes: config.listen.max_head_bytes,
             max_cursor_bytes: config.streams.max_cursor_bytes,
             heartbeat: config.streams.heartbeat,
             max_age: config.streams.max_age,
         };
-        let parts = Parts { produce, broadcast, catalog, admin, access, limits, metrics: metrics.clone() };
-        let state = AppState::new(parts, &config.listen, address, drain.clone());
-        Ok(Self { listener, address, state, metrics, producer, drain })
+        let bodies = Bodies::new(config.listen.body_timeout, config.listen.max_body_bytes);
+        let metrics_of = metrics.clone();
+        let parts = Parts { produce, broadcast, catalog, admin, access, limits, bodies, metrics };
+        let state = AppState::new(parts, &config.listen, drain.clone());
+        let most = descriptors::fit(config.listen.max_connections);
+        let routes = router(state.clone(), probes.is_none());
+        let operations = probes.map(|probes| {
+            Server::new(vec![probes], operations(state), metrics_of.clone(), PROBES, &config.listen)
+        });
+        let server = Server::new(clients, routes, metrics_of, most, &config.listen);
+        Ok(Self { address, server, operations, producer, drain })
     }
 
     /// Where it listens: the port is the real one when 0 was asked for.
@@ -123,7 +147,9 @@ impl App {
     /// Serves until `until` is ready, then asks every stream to go within `listen.drain_window`, lets requests finish, and
     /// flushes the producer, all within `listen.shutdown_deadline`; at once when `hurry` is ready too.
     pub async fn run(self, until: impl Future<Output = ()>, hurry: impl Future<Output = ()>) {
-        let server = Server::new(self.listener, router(self.state), self.metrics);
+        let (server, over) = (self.server, CancellationToken::new());
+        // Probes are answered until there is nothing left to ask about.
+        let probes = tokio::spawn(answer_probes(self.operations, over.clone()));
         server.accept(until).await;
         let begun = Instant::now();
         let window = self.drain.begin();
@@ -141,6 +167,10 @@ impl App {
         let flushed = tokio::task::spawn_blocking(move || producer.flush(left)).await;
         if let Err(error) = flushed {
             tracing::error!(%error, "the producer was not flushed");
+        }
+        over.cancel();
+        if let Err(error) = probes.await {
+            tracing::error!(%error, "the operations' listener");
         }
         tracing::info!(took = ?begun.elapsed(), "ended");
     }
@@ -167,10 +197,7 @@ fn settings(config: &Config) -> Settings {
 pub async fn serve(config: Config) -> Result<(), Error> {
     telemetry::start_logging(&config.telemetry)?;
     let signals = Signals::listen()?;
-    // A socket of the service manager's (sd_listen_fds(3)) stays open between one process and the next: whoever comes
-    // meanwhile waits in its queue instead of being refused.
-    let inherited = ListenFd::from_env().take_tcp_listener(0).map_err(Error::Inherited)?;
-    let app = App::build_on(&config, inherited).await?;
+    let app = App::build_on(&config, Inherited::take()?).await?;
     tracing::info!(address = %app.address(), kafka = config.kafka.bootstrap_servers, "listening");
     signals.run(app).await;
     Ok(())
@@ -199,25 +226,51 @@ pub async fn dev(mut config: Config, broker_only: bool) -> Result<(), Error> {
 fn start_broker(config: &Config) -> Result<Broker, Error> {
     let (listen, topic_bytes) = (config.dev.kafka_listen, config.dev.topic_bytes);
     Broker::start(BrokerSettings { listen, topic_bytes, ..BrokerSettings::default() }).map_err(|source| {
-        Error::Listen { address: listen, setting: "dev.kafka_listen", flag: "--kafka-listen", source }
+        Error::Listen { address: listen, setting: "dev.kafka_listen", flag: Some("--kafka-listen"), source }
     })
 }
 
-/// Makes a socket that listens already one of ours.
-fn adopt(socket: std::net::TcpListener) -> io::Result<(TcpListener, SocketAddr)> {
-    socket.set_nonblocking(true)?;
-    let listener = TcpListener::from_std(socket)?;
-    let address = listener.local_addr()?;
-    Ok((listener, address))
+/// What is listened on.
+struct Listeners {
+    /// That of HTTP, with the real port.
+    address: SocketAddr,
+    clients: Vec<Listener>,
+    probes: Option<Listener>,
 }
 
-async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
-    let bound = async {
-        let listener = TcpListener::bind(address).await?;
-        let real = listener.local_addr()?;
-        Ok((listener, real))
-    };
-    bound.await.map_err(|source| Error::Listen { address, setting: "listen.http", flag: "--listen", source })
+impl Listeners {
+    fn open(config: &Config, inherited: Inherited) -> Result<Self, Error> {
+        let listen = &config.listen;
+        let http = match inherited.http {
+            Some(listener) => listener,
+            None => Listener::bind(listen.http, "listen.http", Some("--listen"))?,
+        };
+        let address = http.address().unwrap_or(listen.http);
+        let unix = match inherited.unix {
+            None if !listen.unix.is_empty() => {
+                Some(Listener::bind_unix(Path::new(&listen.unix), listen.unix_mode())?)
+            }
+            inherited => inherited,
+        };
+        let probes = match (inherited.ops, listen.ops) {
+            (None, Some(address)) => Some(Listener::bind(address, "listen.ops", None)?),
+            (inherited, _) => inherited,
+        };
+        if let Some(address) = probes.as_ref().and_then(Listener::address) {
+            tracing::info!(%address, "health and metrics have an address of their own");
+        }
+        if unix.is_some() {
+            tracing::info!(path = listen.unix, "a Unix socket is open");
+        }
+        Ok(Self { address, clients: [Some(http), unix].into_iter().flatten().collect(), probes })
+    }
+}
+
+/// Serves the operations' listener, if there is one, until everything else is over.
+async fn answer_probes(server: Option<Server>, over: CancellationToken) {
+    let Some(server) = server else { return };
+    server.accept(over.cancelled()).await;
+    server.close(Duration::ZERO, std::future::pending()).await;
 }
 
 /// What tells the process to end. Listened for from the start on, so that none is missed.

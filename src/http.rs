@@ -4,6 +4,8 @@
 //! [`error`] turns core errors into problems; [`layers`] holds what every request passes through. Core rooms never see
 //! a status code, and no text of theirs reaches a client unless it was written for one.
 
+mod admission;
+mod arrival;
 pub mod error;
 mod extract;
 mod layers;
@@ -15,5 +17,6 @@ mod same_site;
 pub mod state;
 mod v1;
 
-pub use router::router;
+pub use arrival::{Arrival, Door, Full};
+pub use router::{operations, router};
 pub use state::AppState;

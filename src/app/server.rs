@@ -1,21 +1,29 @@
-//! The accept loop: HTTP/1.1 and HTTP/2 with prior knowledge on one port.
+//! The accept loop: HTTP/1.1 and HTTP/2 with prior knowledge on each listener.
 //!
-//! Our own because a ready-made graceful shutdown waits for ever while a stream is open. Limits on connections and
-//! time-outs beyond the request head's are absent until the edge is finished.
+//! Our own because a ready-made graceful shutdown waits for ever while a stream is open, and because a newcomer for whom
+//! there is no room is to be told so: a closed door looks like a fault of the network. So a few more connections than may
+//! be are let in for a moment; the router answers them with a refusal.
 
+mod activity;
+mod connection;
+mod lines;
+mod seats;
+mod socket;
+
+use crate::app::listener::Listener;
+use crate::config::Listen;
+use crate::http::{Arrival, Door, Full};
 use crate::telemetry::Metrics;
+use activity::Patience;
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
+use connection::{Leave, Speech};
+use futures_util::future::join_all;
+use seats::{Seat, Seats};
+pub use socket::Socket;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-/// How long a client may take for a request's head.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long to wait when no connection can be accepted: the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -23,43 +31,75 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long connections may still speak after the listener has closed, before the idle ones are closed too.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
-/// How many connections the system lets in before they are accepted: on an inherited socket there is no end of them.
-const BACKLOG: usize = 1024;
+/// How many are let in to be told that there is no room, and how many of them from one address.
+const TURNED_AWAY: usize = 64;
+const TURNED_AWAY_OF_ONE: usize = 16;
 
-/// What one stream of HTTP/2 may hold back unsent, in bytes.
-const SEND_BUFFER_BYTES: usize = 64 * 1024;
+/// What they may take for it.
+const TURNED_AWAY_PATIENCE: Patience = Patience {
+    head: Duration::from_secs(5),
+    idle: Duration::from_secs(2),
+    write: Duration::from_secs(5),
+    life: Some(Duration::from_secs(10)),
+};
 
-/// A listening server and its connections.
+/// Listeners that serve one router, and their connections.
 pub struct Server {
-    /// `None` when it is closed.
-    listener: Option<TcpListener>,
+    /// Empty when they are closed.
+    listeners: Vec<Listener>,
     router: Router,
     metrics: Arc<Metrics>,
+    speech: Arc<Speech>,
+    patience: Patience,
+    seats: Seats,
+    turned_away: Seats,
     connections: TaskTracker,
-    /// Told to finish their request and close.
-    finish: CancellationToken,
-    /// Told to end at once.
-    cut: CancellationToken,
+    leave: Leave,
 }
 
 impl Server {
-    pub fn new(listener: TcpListener, router: Router, metrics: Arc<Metrics>) -> Self {
-        let (finish, cut) = (CancellationToken::new(), CancellationToken::new());
-        let listener = Some(listener);
-        Self { listener, router, metrics, connections: TaskTracker::new(), finish, cut }
+    /// Serves `router` on `listeners`, with `most` connections in all.
+    pub fn new(
+        listeners: Vec<Listener>,
+        router: Router,
+        metrics: Arc<Metrics>,
+        most: usize,
+        listen: &Listen,
+    ) -> Self {
+        let patience = Patience {
+            head: listen.head_timeout,
+            idle: listen.keep_alive,
+            write: listen.write_timeout,
+            life: None,
+        };
+        Self {
+            listeners,
+            router,
+            metrics,
+            speech: Arc::new(connection::speech(listen)),
+            patience,
+            seats: Seats::new(most, listen.max_connections_per_address),
+            turned_away: Seats::new(TURNED_AWAY, TURNED_AWAY_OF_ONE),
+            connections: TaskTracker::new(),
+            leave: Leave::default(),
+        }
     }
 
     /// Serves new connections until `until` is ready.
     pub async fn accept(&self, until: impl Future<Output = ()>) {
-        let Some(listener) = &self.listener else { return };
-        tokio::pin!(until);
+        let listening = join_all(self.listeners.iter().map(|listener| self.accept_on(listener)));
+        tokio::select! {
+            () = until => {}
+            _ = listening => std::future::pending().await,
+        }
+    }
+
+    async fn accept_on(&self, listener: &Listener) {
         loop {
-            let accepted = tokio::select! {
-                () = &mut until => return,
-                accepted = listener.accept() => accepted,
-            };
-            match accepted {
-                Ok((socket, _)) => self.serve(socket),
+            match listener.accept().await {
+                Ok(socket) => self.welcome(socket, listener.door()),
+                // The client has gone again; the next one is there.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     tracing::warn!(%error, "no connection accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -80,7 +120,7 @@ impl Server {
             () = tokio::time::sleep(LAST_WORDS.min(deadline)) => true,
             () = &mut hurry => false,
         };
-        self.finish.cancel();
+        self.leave.finish.cancel();
         if in_time {
             tokio::select! {
                 () = self.connections.wait() => return,
@@ -90,52 +130,53 @@ impl Server {
                 () = hurry => {}
             }
         }
-        self.cut.cancel();
+        self.leave.cut.cancel();
         self.connections.wait().await;
     }
 
-    /// Closes the listener, but first serves those whom the system let in already: they would be reset.
+    /// Closes the listeners, but first serves those whom the system let in already: they would be reset.
     fn take_those_who_wait(&mut self) {
-        let Some(listener) = self.listener.take().and_then(|listener| listener.into_std().ok()) else {
-            return;
-        };
-        for _ in 0..BACKLOG {
-            let Ok((socket, _)) = listener.accept() else { return };
-            let socket = socket.set_nonblocking(true).and_then(|()| TcpStream::from_std(socket));
-            match socket {
-                Ok(socket) => self.serve(socket),
-                Err(error) => tracing::debug!(%error, "a last connection"),
+        for listener in std::mem::take(&mut self.listeners) {
+            let door = listener.door();
+            if let Err(error) = listener.close(|socket| self.welcome(socket, door)) {
+                tracing::debug!(%error, "a listener's last connections");
             }
         }
     }
 
-    fn serve(&self, socket: TcpStream) {
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY");
-        }
-        let service = TowerToHyperService::new(self.router.clone());
-        let (metrics, finish, cut) = (self.metrics.clone(), self.finish.clone(), self.cut.clone());
+    /// Finds a place for a newcomer: for as long as it likes, for a refusal, or none.
+    fn welcome(&self, socket: Socket, door: Door) {
+        let peer = socket.peer();
+        let (seat, full, patience) = match self.seats.take(peer) {
+            Ok(seat) => (seat, None, self.patience),
+            Err(full) => {
+                self.metrics.connection_refused(match full {
+                    Full::InAll => "all",
+                    Full::ForAddress => "address",
+                });
+                let Ok(seat) = self.turned_away.take(peer) else {
+                    tracing::debug!(?peer, "closed: there is no room even to say so");
+                    return;
+                };
+                (seat, Some(full), TURNED_AWAY_PATIENCE)
+            }
+        };
+        self.serve(socket, Arrival { door, peer, full, bare_lf: false }, seat, patience);
+    }
+
+    fn serve(&self, socket: Socket, arrival: Arrival, seat: Seat, patience: Patience) {
+        socket.prepare(patience.write);
+        let (router, speech) = (self.router.clone(), self.speech.clone());
+        let (metrics, leave) = (self.metrics.clone(), self.leave.clone());
         self.connections.spawn(async move {
             metrics.connections.inc();
-            let mut builder = auto::Builder::new(TokioExecutor::new());
-            builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-            builder.http2().timer(TokioTimer::new()).max_send_buf_size(SEND_BUFFER_BYTES);
-            let connection = builder.serve_connection(TokioIo::new(socket), service);
-            tokio::pin!(connection);
-            let ended = tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = finish.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    tokio::select! {
-                        ended = connection => ended,
-                        () = cut.cancelled() => Ok(()),
-                    }
-                }
-            };
-            if let Err(error) = ended {
-                tracing::debug!(%error, "connection");
-            }
+            let overdue = connection::serve(socket, (router, arrival), &speech, patience, leave).await;
             metrics.connections.dec();
+            if let Some(overdue) = overdue {
+                tracing::debug!(peer = ?arrival.peer, why = overdue.as_str(), "connection ended by the gateway");
+                metrics.connection_overdue(overdue.as_str());
+            }
+            drop(seat);
         });
     }
 }

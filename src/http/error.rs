@@ -73,6 +73,11 @@ impl ApiError {
         self
     }
 
+    /// The same, with when to come back.
+    pub fn after(self, retry: Duration) -> Self {
+        Self { retry: Some(retry), ..self }
+    }
+
     /// The code it stands under in the registry.
     pub fn code(&self) -> &'static Code {
         self.code
@@ -153,7 +158,7 @@ pub fn render(response: Response, request_id: &str) -> Response {
         parts.status = StatusCode::OK;
         return Response::from_parts(parts, Body::from(frames.freeze()));
     }
-    if error.code.status == 503 {
+    if matches!(error.code.status, 429 | 503) {
         let seconds = error.retry.map_or(RETRY_SECONDS, |retry| retry.as_secs().saturating_add(1));
         parts.headers.insert(header::RETRY_AFTER, seconds.into());
     }

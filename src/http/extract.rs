@@ -1,6 +1,7 @@
 //! What handlers take in, validated: they never see a raw string. Each extractor refuses with an `ApiError`.
 
 pub mod accept;
+pub mod body;
 pub mod produce;
 pub mod query;
 pub mod reading;

@@ -1,15 +1,15 @@
 //! What every request passes through, outermost first, each with its reason.
 
 use super::error::{ApiError, code};
-use super::observe;
 use super::same_site::{self, SameSite};
-use super::state::AppState;
+use super::state::{AppState, Limits};
+use super::{admission, observe};
 use crate::broadcast::Drain;
 use crate::config::Origin;
 use crate::telemetry::Metrics;
 use axum::Router;
 use axum::extract::{FromRef, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, Version, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use std::any::Any;
@@ -24,6 +24,8 @@ pub fn wrap(routes: Router<AppState>, state: &AppState) -> Router<AppState> {
     let routes = routes
         // Innermost: no handler runs for a stranger's page.
         .layer(from_fn_with_state(Arc::<SameSite>::from_ref(state), same_site::guard))
+        // Nothing looks at a request that may be read in two ways, or for which there is no room.
+        .layer(from_fn_with_state(Limits::from_ref(state), admission::guard))
         // A panic is answered and logged like any other failure instead of cutting the connection.
         .layer(CatchPanicLayer::custom(panicked));
     // Pages of listed origins may read what is answered, refusals too.
@@ -48,11 +50,12 @@ pub fn wrap(routes: Router<AppState>, state: &AppState) -> Router<AppState> {
 }
 
 /// While the gateway drains, each answer over HTTP/1 is the last of its connection: a connection that closed by itself might
-/// close under a request that was just sent.
+/// close under a request that was just sent. So is one to a request that did not come whole in time.
 async fn leave(State(drain): State<Drain>, request: Request, next: Next) -> Response {
     let keeps = request.version() >= Version::HTTP_2;
     let mut response = next.run(request).await;
-    if drain.has_begun() && !keeps {
+    let gave_up = response.status() == StatusCode::REQUEST_TIMEOUT;
+    if (drain.has_begun() || gave_up) && !keeps {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response

@@ -10,6 +10,11 @@ use axum::response::IntoResponse;
 use serde_json::json;
 use std::sync::Arc;
 
+/// Whether a path is one of these routes'.
+pub fn is_operation(path: &str) -> bool {
+    matches!(path, "/livez" | "/readyz" | "/metrics")
+}
+
 /// `GET /livez`: 200 while the process turns.
 pub async fn livez() -> impl IntoResponse {
     super::reply::json(&json!({ "status": "ok" }))

@@ -5,6 +5,7 @@
 //! whoever reaches its loopback address answers only to names that can mean nothing else, because a page may point a
 //! name of its own at 127.0.0.1 (DNS rebinding). Headers: Fetch Metadata's `Sec-Fetch-Site`, RFC 6454's `Origin`.
 
+use super::arrival::{Arrival, Door};
 use super::error::{ApiError, code};
 use crate::config::Origin;
 use axum::extract::{Request, State};
@@ -12,7 +13,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -21,8 +22,6 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 #[derive(Debug)]
 pub struct SameSite {
     origins: Vec<Origin>,
-    /// The listener trusts whoever reaches it because only this machine can.
-    loopback: bool,
 }
 
 /// Where a request says it comes from and goes to.
@@ -34,9 +33,9 @@ struct Claim<'a> {
 }
 
 impl SameSite {
-    /// The rule for a listener at `address`, with the origins that are trusted besides its own.
-    pub fn new(origins: Vec<Origin>, address: SocketAddr) -> Self {
-        Self { origins, loopback: address.ip().is_loopback() }
+    /// The rule, with the origins that are trusted besides the gateway's own.
+    pub fn new(origins: Vec<Origin>) -> Self {
+        Self { origins }
     }
 
     /// The origins that are trusted besides its own.
@@ -45,8 +44,9 @@ impl SameSite {
     }
 
     /// Whether a request goes on; `changes` when it would change something.
-    fn allows(&self, claim: Claim<'_>, changes: bool) -> Result<(), &'static str> {
-        if self.loopback && !claim.host.is_some_and(|host| self.is_own_name(host)) {
+    fn allows(&self, door: Door, claim: Claim<'_>, changes: bool) -> Result<(), &'static str> {
+        // A listener there trusts whoever reaches it because only this machine can.
+        if door == Door::Loopback && !claim.host.is_some_and(|host| self.is_own_name(host)) {
             return Err("a gateway on a loopback address answers to `localhost` and loopback addresses only");
         }
         if !changes || claim.origin.is_some_and(|origin| self.is_listed(origin)) {
@@ -101,7 +101,7 @@ pub async fn guard(State(rule): State<Arc<SameSite>>, request: Request, next: Ne
     let (origin, site) = (text(headers, header::ORIGIN), text(headers, SEC_FETCH_SITE));
     let claim = Claim { host: host.as_deref(), origin: origin.as_deref(), fetch_site: site.as_deref() };
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    match rule.allows(claim, changes) {
+    match rule.allows(Arrival::of(&request).door, claim, changes) {
         Ok(()) => next.run(request).await,
         Err(reason) => ApiError::new(code::CROSS_SITE, reason).into_response(),
     }
@@ -111,14 +111,13 @@ pub async fn guard(State(rule): State<Arc<SameSite>>, request: Request, next: Ne
 mod tests {
     use super::*;
 
-    fn rule(address: &str) -> SameSite {
-        let listed = "https://shop.example".parse().expect("an origin");
-        SameSite::new(vec![listed], address.parse().expect("an address"))
+    fn rule() -> SameSite {
+        SameSite::new(vec!["https://shop.example".parse().expect("an origin")])
     }
 
     #[test]
     fn changes_are_for_listed_origins_own_pages_and_no_page_at_all() {
-        let rule = rule("192.0.2.1:8080");
+        let rule = rule();
         let host = Some("gw.example:8080");
         let table = [
             (None, None, true),
@@ -137,8 +136,10 @@ mod tests {
         ];
         for (origin, fetch_site, allowed) in table {
             let claim = Claim { host, origin, fetch_site };
-            assert_eq!(rule.allows(claim, true).is_ok(), allowed, "{claim:?}");
-            assert!(rule.allows(claim, false).is_ok(), "reads are not restricted here: {claim:?}");
+            for door in [Door::Network, Door::Unix] {
+                assert_eq!(rule.allows(door, claim, true).is_ok(), allowed, "{claim:?}");
+                assert!(rule.allows(door, claim, false).is_ok(), "reads are not restricted here: {claim:?}");
+            }
         }
     }
 
@@ -152,12 +153,12 @@ mod tests {
 
     #[test]
     fn on_loopback_only_names_that_mean_this_machine_are_answered() {
-        let rule = rule("127.0.0.1:8080");
+        let rule = rule();
         for own in
             ["localhost", "LOCALHOST:8080", "127.0.0.1:8080", "127.8.8.8", "[::1]:8080", "shop.example"]
         {
             let claim = Claim { host: Some(own), ..Claim::default() };
-            assert!(rule.allows(claim, false).is_ok(), "{own}");
+            assert!(rule.allows(Door::Loopback, claim, false).is_ok(), "{own}");
         }
         for other in [
             "evil.example:8080",
@@ -168,8 +169,9 @@ mod tests {
             "127.0.0.1.evil.example",
         ] {
             let claim = Claim { host: Some(other), ..Claim::default() };
-            assert!(rule.allows(claim, false).is_err(), "{other}");
+            assert!(rule.allows(Door::Loopback, claim, false).is_err(), "{other}");
+            assert!(rule.allows(Door::Unix, claim, false).is_ok(), "no page reaches it: {other}");
         }
-        assert!(rule.allows(Claim::default(), false).is_err(), "no name at all");
+        assert!(rule.allows(Door::Loopback, Claim::default(), false).is_err(), "no name at all");
     }
 }

@@ -1,5 +1,6 @@
 //! What handlers are given. `app` fills it, so that this room never looks outward; a handler takes the part it needs.
 
+pub use super::extract::body::Bodies;
 use super::same_site::SameSite;
 use crate::access::Access;
 use crate::broadcast::{Broadcast, Drain};
@@ -8,7 +9,6 @@ use crate::kafka::{Admin, Catalog, Health};
 use crate::produce::Produce;
 use crate::telemetry::Metrics;
 use axum::extract::FromRef;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +41,7 @@ parts! {
     Catalog: parts.catalog;
     Admin: parts.admin;
     Limits: parts.limits;
+    Bodies: parts.bodies;
     Arc<Metrics>: parts.metrics;
     Health: health;
     Drain: drain;
@@ -52,6 +53,8 @@ parts! {
 pub struct Limits {
     /// Value, key and headers of a record, in bytes.
     pub max_record_bytes: usize,
+    /// A request's target and headers, in bytes.
+    pub max_head_bytes: usize,
     /// A cursor's text, in bytes.
     pub max_cursor_bytes: usize,
     /// The longest silence on a stream that does not ask for another.
@@ -74,16 +77,18 @@ pub struct Parts {
     pub access: Access,
     /// What requests are held to.
     pub limits: Limits,
+    /// What bodies may take while they come in.
+    pub bodies: Bodies,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
 }
 
 impl AppState {
-    /// What handlers are given behind a listener at `address`. `drain` makes readiness go off.
-    pub fn new(parts: Parts, listen: &config::Listen, address: SocketAddr, drain: Drain) -> Self {
+    /// What handlers are given. `drain` makes readiness go off.
+    pub fn new(parts: Parts, listen: &config::Listen, drain: Drain) -> Self {
         Self(Arc::new(Inner {
             health: Health::new(parts.catalog.clone()),
-            same_site: Arc::new(SameSite::new(listen.cors_origins.clone(), address)),
+            same_site: Arc::new(SameSite::new(listen.cors_origins.clone())),
             drain,
             parts,
         }))

@@ -34,6 +34,11 @@ struct ProduceLabels {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
 /// Every metric of the gateway.
 #[derive(Debug)]
 pub struct Metrics {
@@ -50,6 +55,8 @@ pub struct Metrics {
     pub streamed: Counter,
     /// Open HTTP connections.
     pub connections: Gauge,
+    refused_connections: Family<ReasonLabels, Counter>,
+    overdue_connections: Family<ReasonLabels, Counter>,
 }
 
 impl Default for Metrics {
@@ -72,6 +79,8 @@ impl Metrics {
             readers: Gauge::default(),
             streamed: Counter::default(),
             connections: Gauge::default(),
+            refused_connections: Family::default(),
+            overdue_connections: Family::default(),
         };
         let of = &mut metrics.registry;
         of.register("http_requests", "Requests answered", metrics.requests.clone());
@@ -81,6 +90,16 @@ impl Metrics {
             metrics.request_seconds.clone(),
         );
         of.register("http_connections", "Open HTTP connections", metrics.connections.clone());
+        of.register(
+            "http_connections_refused",
+            "Connections for which there was no room, by whose: `all` or `address`",
+            metrics.refused_connections.clone(),
+        );
+        of.register(
+            "http_connections_overdue",
+            "Connections ended by the gateway, by what took too long or was too much",
+            metrics.overdue_connections.clone(),
+        );
         of.register("produced_records", "Records sent to Kafka, by outcome", metrics.produced.clone());
         of.register("produced_bytes", "Bytes of records confirmed by Kafka", metrics.produced_bytes.clone());
         of.register("streams", "Open streams", metrics.streams.clone());
@@ -103,6 +122,16 @@ impl Metrics {
         if confirmed {
             self.produced_bytes.inc_by(bytes as u64);
         }
+    }
+
+    /// Counts a connection for which there is no room: in `all`, or for its `address`.
+    pub fn connection_refused(&self, reason: &'static str) {
+        self.refused_connections.get_or_create(&ReasonLabels { reason }).inc();
+    }
+
+    /// Counts a connection that the gateway ended, by what its client took too long for.
+    pub fn connection_overdue(&self, reason: &'static str) {
+        self.overdue_connections.get_or_create(&ReasonLabels { reason }).inc();
     }
 
     /// The metrics in OpenMetrics text.

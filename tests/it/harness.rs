@@ -8,6 +8,7 @@
 mod capability;
 mod child;
 mod context;
+pub mod frames;
 mod gateway;
 mod kafka;
 mod lines;
@@ -27,6 +28,7 @@ mod writer;
 pub use capability::Capability;
 pub use child::Child;
 pub use context::{Context, OwnBroker};
+pub use frames::Frames;
 pub use gateway::{Gateway, send};
 pub use kafka::{Entry, Kafka, off_thread};
 pub use lines::Lines;

@@ -20,7 +20,12 @@ mod produce;
 mod stream;
 mod topics;
 
+use libtest_mimic::Arguments;
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long a test may take in all.
+const TEST_DEADLINE: Duration = Duration::from_secs(150);
 
 fn main() -> ExitCode {
     let tests = [
@@ -37,5 +42,5 @@ fn main() -> ExitCode {
         stream::tests(),
         topics::tests(),
     ];
-    harness::run(tests.into_iter().flatten().collect())
+    harness::run(Arguments::from_args(), TEST_DEADLINE, tests.into_iter().flatten().collect())
 }

@@ -112,7 +112,7 @@ const TIERS: &[&[&str]] = &[
     &["error"],
     &["state", "extract", "reply"],
     &["v1", "confluent", "ops", "console"],
-    &["layers", "openapi", "router"],
+    &["admission", "layers", "openapi", "router"],
 ];
 /// In this tier nobody imports a neighbour: two APIs over one core, not one over the other.
 const STRANGERS: usize = 2;

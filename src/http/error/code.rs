@@ -67,6 +67,8 @@ codes! {
         "The route does not take this method; the `Allow` header names those it takes.";
     NOT_ACCEPTABLE = "not_acceptable", 406, false, "Not acceptable",
         "`Accept` names nothing that this route can send.";
+    BODY_TIMED_OUT = "body_timed_out", 408, true, "Body timed out",
+        "The request's body was not whole after `listen.body_timeout`. Nothing was written.";
     TOPIC_DIFFERS = "topic_differs", 409, false, "Topic exists and differs",
         "A topic of this name exists with other settings; the detail says which.";
     POSITION_LOST = "position_lost", 410, false, "Position lost",
@@ -75,10 +77,16 @@ codes! {
         "The log begins behind this offset: retention, or a deletion, removed the record for good.";
     RECORD_TOO_LARGE = "record_too_large", 413, false, "Record too large",
         "The record is larger than `produce.max_record_bytes`, or than the broker takes.";
+    TARGET_TOO_LONG = "target_too_long", 414, false, "Target too long",
+        "Path and query have more than 16 KiB together.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", 415, false, "Unsupported media type",
         "The body's Content-Type has a meaning of its own that this release does not serve.";
     VALUE_NOT_JSON = "value_not_json", 422, false, "Value is not JSON",
         "A record was asked for with `value=json`, and its value is not JSON. Streams and pages tell it in the record's place and go on behind it.";
+    TOO_MANY_CONNECTIONS = "too_many_connections", 429, true, "Too many connections",
+        "The client's address has as many connections as `listen.max_connections_per_address` allows. Close some, share one by HTTP/2, or try again after `Retry-After`.";
+    HEADERS_TOO_LARGE = "headers_too_large", 431, false, "Headers too large",
+        "Target and headers have more bytes together than `listen.max_head_bytes`.";
     INTERNAL = "internal", 500, true, "Internal error",
         "A fault of the gateway. Its log has more under the request's id.";
     OVERLOADED = "overloaded", 503, true, "Overloaded",
@@ -99,7 +107,7 @@ pub fn reference() -> String {
          Every refusal is `application/problem+json` (RFC 9457) with `type`, `title`, `status`, `code`, `detail`, \
          `retryable` and `request_id`; a failed produce adds `written`: `no`, or `unknown` when the record may have \
          been written all the same. Branch on `code`: names and statuses never change. On a stream whose `Accept` \
-         names `text/event-stream`, the statuses 500, 503 and 504 arrive as a `fault` event under status 200, with \
+         names `text/event-stream`, the statuses 429, 500, 503 and 504 arrive as a `fault` event under status 200, with \
          the status in the header `Kafka-Stream-Status`, because an EventSource never comes back from another \
          status; `errors=status` asks for the plain one.\n\n\
          | code | status | retryable | meaning |\n|---|---|---|---|\n",

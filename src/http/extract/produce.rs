@@ -3,18 +3,16 @@
 use super::super::error::{ApiError, code};
 use super::super::state::Limits;
 use super::OneTopic;
+use super::body::Bodies;
 use super::query::{Query, invalid};
 use crate::kafka::producer::Outgoing;
 use crate::record::{Acks, Header, json, number, time};
-use axum::body::Body;
 use axum::extract::{FromRef, FromRequest, FromRequestParts, Request};
-use axum::http::{HeaderMap, HeaderName, header, request::Parts};
+use axum::http::{HeaderMap, HeaderName, header};
 use base64::alphabet;
 use base64::engine::general_purpose::GeneralPurpose;
 use base64::engine::{DecodePaddingMode, Engine, GeneralPurposeConfig};
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use std::time::Duration;
 
 /// Bodies with a meaning of their own, which are not one record; they are served when their issue is done.
 const NOT_ONE_RECORD: [&str; 4] = [
@@ -29,10 +27,6 @@ const CURL_DEFAULT: &str = "application/x-www-form-urlencoded";
 
 /// A CloudEvent in HTTP's binary mode.
 const CE_ID: HeaderName = HeaderName::from_static("ce-id");
-
-/// What of a refused body is taken in and dropped: so much, for so long.
-const DISCARDED_BYTES: usize = 16 * 1024 * 1024;
-const DISCARD_TIME: Duration = Duration::from_secs(2);
 
 /// The prefix of HTTP headers that become record headers; their names arrive in lower case.
 const RECORD_HEADER: &str = "kafka-header-";
@@ -60,6 +54,7 @@ enum Key {
 impl<S: Send + Sync> FromRequest<S> for OneRecord
 where
     Limits: FromRef<S>,
+    Bodies: FromRef<S>,
 {
     type Rejection = ApiError;
 
@@ -78,7 +73,7 @@ where
         refuse_other_bodies(&parts.headers)?;
         let headers = all_headers(given, &parts.headers)?;
         let limit = Limits::from_ref(state).max_record_bytes;
-        let body = read(body, &parts, limit).await?;
+        let body = Bodies::from_ref(state).read(body, &parts.headers, limit, || too_large(limit)).await?;
         let value = match (tombstone, body.is_empty()) {
             (true, true) => None,
             (true, false) => {
@@ -198,42 +193,6 @@ fn refuse_other_bodies(headers: &HeaderMap) -> Result<(), ApiError> {
 fn essence(kind: &[u8]) -> String {
     let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default();
     String::from_utf8_lossy(kind.trim_ascii()).to_ascii_lowercase()
-}
-
-async fn read(mut body: Body, parts: &Parts, limit: usize) -> Result<Bytes, ApiError> {
-    let announced =
-        parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if let Some(length) = announced.filter(|length: &u64| *length > limit as u64) {
-        // Who waits for a word before sending the body has not begun to.
-        if length <= DISCARDED_BYTES as u64 && !parts.headers.contains_key(header::EXPECT) {
-            discard(body).await;
-        }
-        return Err(too_large(limit));
-    }
-    match Limited::new(&mut body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            discard(body).await;
-            Err(too_large(limit))
-        }
-        Err(_) => Err(ApiError::new(code::INVALID_BODY, "the body ended before its announced end")),
-    }
-}
-
-/// Takes in and drops what a client is still sending, within reason: a connection that is closed while it writes
-/// looks broken to it, and it never reads the answer.
-async fn discard(mut body: Body) {
-    let mut left = DISCARDED_BYTES;
-    let drained = async {
-        while let Some(Ok(frame)) = body.frame().await {
-            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
-            if left == 0 {
-                break;
-            }
-        }
-    };
-    // What is not over by then gets the broken connection.
-    let _ = tokio::time::timeout(DISCARD_TIME, drained).await;
 }
 
 fn too_large(limit: usize) -> ApiError {

@@ -19,6 +19,7 @@ pub struct Child {
 }
 
 /// What a process has written so far to one of its outputs.
+#[derive(Default)]
 struct Output {
     lines: Arc<Mutex<Vec<String>>>,
     reader: Option<JoinHandle<()>>,
@@ -67,15 +68,34 @@ impl Child {
         Self::spawn(command, variables)
     }
 
-    fn spawn(mut command: Command, variables: &[(&str, &str)]) -> Self {
+    /// The same with two sockets, by these names (`FileDescriptorName=`).
+    pub fn start_on_both(
+        sockets: [OwnedFd; 2],
+        names: &str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let [first, second] = sockets;
+        let mut command = Command::new("sh");
+        let passes_on =
+            r#"exec 3<&0 4>&1 </dev/null >&2; LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=$0 exec "$@""#;
+        command.args(["-c", passes_on, names, BINARY]).args(arguments).stdin(first);
+        Self::spawn_into(command, second.into(), variables)
+    }
+
+    fn spawn(command: Command, variables: &[(&str, &str)]) -> Self {
+        Self::spawn_into(command, Stdio::piped(), variables)
+    }
+
+    fn spawn_into(mut command: Command, stdout: Stdio, variables: &[(&str, &str)]) -> Self {
         for (name, _) in
             std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SLUICEGATE_"))
         {
             command.env_remove(name);
         }
-        command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.envs(variables.iter().copied()).stdout(stdout).stderr(Stdio::piped());
         let mut process = command.spawn().expect("the binary starts");
-        let stdout = Output::collect(process.stdout.take().expect("piped"));
+        let stdout = process.stdout.take().map(Output::collect).unwrap_or_default();
         let stderr = Output::collect(process.stderr.take().expect("piped"));
         Self { process, stdout, stderr }
     }

@@ -9,6 +9,7 @@ use sluicegate::config::Config;
 use sluicegate::dev::{Broker, BrokerSettings, Faults};
 use std::io;
 use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -153,6 +154,11 @@ impl Context {
     /// The same on a socket that listens already.
     pub fn serve_on(&self, socket: &TcpListener, variables: &[(&str, &str)]) -> Child {
         self.serving(variables, |variables| Child::start_on(socket, &["serve"], variables))
+    }
+
+    /// The same on two sockets that listen already, by these names.
+    pub fn serve_on_both(&self, sockets: [OwnedFd; 2], names: &str) -> Child {
+        self.serving(&[], |variables| Child::start_on_both(sockets, names, &["serve"], variables))
     }
 
     fn serving(&self, variables: &[(&str, &str)], start: impl FnOnce(&[(&str, &str)]) -> Child) -> Child {

@@ -71,6 +71,13 @@ impl Gateway {
         send(self.request("GET", path)).await
     }
 
+    /// A sample of `/metrics` by its name and labels as they are written there; 0 while it was never counted.
+    pub async fn metric(&self, sample: &str) -> usize {
+        let reply = self.get("/metrics").await;
+        let found = reply.text().lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
+        found.map_or(0, |number| number.parse().expect("a whole number"))
+    }
+
     /// PUT with a body, and the whole reply.
     pub async fn put(&self, path: &str, body: impl Into<reqwest::Body>) -> Reply {
         send(self.request("PUT", path).body(body)).await

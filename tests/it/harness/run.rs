@@ -14,9 +14,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
-/// How long a test may take in all.
-const TEST_DEADLINE: Duration = Duration::from_secs(150);
-
 /// How long the end of the run waits for what still blocks a thread.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -82,9 +79,8 @@ pub struct Shared {
     skipped: Mutex<Vec<Capability>>,
 }
 
-/// Runs the tests that the command line asks for.
-pub fn run(tests: Vec<Test>) -> ExitCode {
-    let mut arguments = Arguments::from_args();
+/// Runs the tests that `arguments` ask for, each within `deadline`.
+pub fn run(mut arguments: Arguments, deadline: Duration, tests: Vec<Test>) -> ExitCode {
     let processors = std::thread::available_parallelism().map_or(2, usize::from);
     arguments.test_threads.get_or_insert(processors * TESTS_PER_PROCESSOR);
     if let Ok(log) = std::env::var("TEST_LOG") {
@@ -109,7 +105,7 @@ pub fn run(tests: Vec<Test>) -> ExitCode {
         runtime,
         skipped: Mutex::default(),
     });
-    let trials = tests.into_iter().map(|test| trial(test, shared.clone())).collect();
+    let trials = tests.into_iter().map(|test| trial(test, deadline, shared.clone())).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     shared.runtime.block_on(async {
         if let Some(gateway) = shared.gateway.get() {
@@ -124,7 +120,7 @@ pub fn run(tests: Vec<Test>) -> ExitCode {
     if refused { ExitCode::FAILURE } else { conclusion.exit_code() }
 }
 
-fn trial(test: Test, shared: Arc<Shared>) -> Trial {
+fn trial(test: Test, deadline: Duration, shared: Arc<Shared>) -> Trial {
     let Test { name, needs, body } = test;
     let said = name.clone();
     Trial::ignorable_test(name, move || {
@@ -135,14 +131,13 @@ fn trial(test: Test, shared: Arc<Shared>) -> Trial {
         let context = Context::new(shared.clone(), &said);
         let test = body(context.clone());
         shared.runtime.block_on(async {
-            let test =
-                tokio::spawn(tokio::time::timeout(TEST_DEADLINE, AssertUnwindSafe(test).catch_unwind()));
+            let test = tokio::spawn(tokio::time::timeout(deadline, AssertUnwindSafe(test).catch_unwind()));
             let outcome = test.await.expect("its panics are caught");
             context.stop_everything().await;
             match outcome {
                 Ok(Ok(())) => Ok(Completion::Completed),
                 Ok(Err(panic)) => Err(Failed::from(words(&*panic))),
-                Err(_) => Err(Failed::from(format!("not over after {TEST_DEADLINE:?}"))),
+                Err(_) => Err(Failed::from(format!("not over after {deadline:?}"))),
             }
         })
     })

@@ -1,6 +1,6 @@
 //! Readers that are slow or gone: what they cost the gateway, looked at from outside the process.
 
-use crate::harness::{Child, Context, Draft, Event, Gateway, Socket, Test, until};
+use crate::harness::{Child, Context, Draft, Event, Socket, Test, until};
 use crate::tests;
 use std::net::SocketAddr;
 
@@ -19,20 +19,12 @@ fn status_of(child: &Child, field: &str) -> usize {
     number.parse().expect("a number")
 }
 
-/// A metric of the gateway.
-async fn metric(gateway: &Gateway, name: &str) -> usize {
-    let reply = gateway.get("/metrics").await;
-    let text = reply.text();
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().expect("a number")
-}
-
 async fn a_reader_that_stops_costs_bounded_memory_and_loses_nothing(context: Context) {
     const PARTITIONS: usize = 32;
     const ROUNDS: usize = 20;
     const BYTES: usize = 100_000;
     let topic = context.topic("stalled", PARTITIONS as i32).await;
-    let mut child = context.serve(&[]);
+    let mut child = context.serve(&[("SLUICEGATE_LISTEN__WRITE_TIMEOUT", "5m")]);
     let mut stream = child.gateway().await.stream(&topic, "format=value").await;
     stream.expect("ready").await;
     stream.expect("caught-up").await;
@@ -69,8 +61,8 @@ async fn viewers_that_leave_abruptly_leave_nothing_behind(context: Context) {
     // One viewer first, so that what the gateway itself starts when it is first used does not count.
     drop(viewer(address, topic.clone()).await);
     let gone = async || {
-        let open = metric(&gateway, "sluicegate_streams").await;
-        (open + metric(&gateway, "sluicegate_stream_readers").await == 0).then_some(())
+        let open = gateway.metric("sluicegate_streams").await;
+        (open + gateway.metric("sluicegate_stream_readers").await == 0).then_some(())
     };
     until("the first viewer is gone", gone).await;
     let threads = status_of(&child, "Threads");
@@ -79,8 +71,8 @@ async fn viewers_that_leave_abruptly_leave_nothing_behind(context: Context) {
     for viewer in viewers.collect::<Vec<_>>() {
         open.push(viewer.await.expect("it opens"));
     }
-    assert_eq!(metric(&gateway, "sluicegate_streams").await, VIEWERS);
-    assert_eq!(metric(&gateway, "sluicegate_stream_readers").await, VIEWERS);
+    assert_eq!(gateway.metric("sluicegate_streams").await, VIEWERS);
+    assert_eq!(gateway.metric("sluicegate_stream_readers").await, VIEWERS);
     assert!(status_of(&child, "Threads") > threads + VIEWERS, "each has a reader");
     drop(open);
     until("every stream and reader is gone", gone).await;

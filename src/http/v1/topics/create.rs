@@ -2,6 +2,7 @@
 
 use crate::access::{Access, Action, Caller};
 use crate::http::error::{ApiError, code};
+use crate::http::extract::body::Bodies;
 use crate::http::extract::query::Query;
 use crate::http::extract::{OneTopic, authorise};
 use crate::http::reply;
@@ -9,11 +10,9 @@ use crate::kafka::admin::{TopicConfig, TopicSpec};
 use crate::kafka::catalog::Topic;
 use crate::kafka::{Admin, Catalog, Error as KafkaError};
 use crate::record::TopicName;
-use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -47,12 +46,14 @@ pub async fn create(
     State(access): State<Access>,
     (caller, OneTopic(name)): (Caller, OneTopic),
     mut query: Query,
-    body: Body,
+    (State(bodies), request): (State<Bodies>, Request),
 ) -> Result<Response, ApiError> {
     let dry_run = query.flag("dry_run")?;
     query.finish()?;
     authorise(&access, &caller, Action::CreateTopic(&name))?;
-    let spec = read(body).await?;
+    let (parts, body) = request.into_parts();
+    let too_large = || ApiError::new(code::INVALID_BODY, format!("it has more than {MAX_BODY_BYTES} bytes"));
+    let spec = parse(&bodies.read(body, &parts.headers, MAX_BODY_BYTES, too_large).await?)?;
     let (status, result) = match admin.create(&name, &spec, dry_run).await {
         Ok(()) if dry_run => (StatusCode::OK, "would_create"),
         Ok(()) => {
@@ -68,11 +69,8 @@ pub async fn create(
     Ok((status, reply::json(&json!({ "name": name.as_str(), "result": result }))).into_response())
 }
 
-async fn read(body: Body) -> Result<TopicSpec, ApiError> {
+fn parse(body: &[u8]) -> Result<TopicSpec, ApiError> {
     let invalid = |reason: String| ApiError::new(code::INVALID_BODY, reason);
-    let body =
-        Limited::new(body, MAX_BODY_BYTES).collect().await.map_err(|error| invalid(error.to_string()))?;
-    let body = body.to_bytes();
     if body.trim_ascii_start().starts_with(b"[") {
         // serde would read its items as the fields in their order.
         return Err(invalid("an array where an object belongs, at line 1 column 1".to_owned()));
@@ -80,7 +78,7 @@ async fn read(body: Body) -> Result<TopicSpec, ApiError> {
     let wanted: Wanted = if body.is_empty() {
         Wanted::default()
     } else {
-        serde_json::from_slice(&body).map_err(|error| invalid(error.to_string()))?
+        serde_json::from_slice(body).map_err(|error| invalid(error.to_string()))?
     };
     for (field, value) in
         [("partitions", wanted.partitions), ("replication_factor", wanted.replication_factor)]

@@ -1,0 +1,198 @@
+//! One connection from its first byte to its last: hyper speaks, this watches the clock and knows when to leave.
+//!
+//! What hyper is told here are the limits of HTTP itself; what a request may do is the router's business.
+
+use super::activity::{Activity, InFlight, Overdue, Patience};
+use super::socket::{Socket, Watched};
+use crate::config::Listen;
+use crate::http::Arrival;
+use axum::Router;
+use axum::body::Body;
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::service::Service;
+use hyper::{Request, Response, Version};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use std::convert::Infallible;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+use tokio::time::Sleep;
+use tokio_util::sync::CancellationToken;
+
+/// What one stream of HTTP/2 may hold back unsent, in bytes.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
+
+/// The least that HTTP/1.1's buffers may grow to, in bytes: each connection may have two.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// How often an HTTP/2 client is asked whether it is there, and how long it may take to say so.
+const PING_EVERY: Duration = Duration::from_secs(20);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long an HTTP/2 client that was told to go may take to.
+const LEAVE_WITHIN: Duration = Duration::from_secs(10);
+
+/// How connections are spoken on.
+pub type Speech = Builder<TokioExecutor>;
+
+/// When connections are told to go.
+#[derive(Clone, Debug, Default)]
+pub struct Leave {
+    /// To finish their requests and close.
+    pub finish: CancellationToken,
+    /// To end at once.
+    pub cut: CancellationToken,
+}
+
+/// The limits of HTTP itself.
+pub fn speech(listen: &Listen) -> Speech {
+    // Between the two sizes our own layer refuses, in words; beyond, hyper does.
+    let most_head = BUFFER_BYTES.max(2 * listen.max_head_bytes);
+    let mut speech = Builder::new(TokioExecutor::new());
+    speech
+        .http1()
+        .timer(TokioTimer::new())
+        // One clock for the head and the silence before it, and it does not run before the version is known.
+        .header_read_timeout(None)
+        // A head has to fit into the buffer.
+        .max_buf_size(most_head);
+    speech
+        .http2()
+        .timer(TokioTimer::new())
+        .max_send_buf_size(SEND_BUFFER_BYTES)
+        .max_header_list_size(u32::try_from(most_head).unwrap_or(u32::MAX))
+        .max_concurrent_streams(listen.max_streams_per_connection)
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_TIMEOUT);
+    speech
+}
+
+/// Serves a connection until it ends; why, where its client was too slow.
+pub async fn serve(
+    socket: Socket,
+    (router, arrival): (Router, Arrival),
+    speech: &Speech,
+    mut patience: Patience,
+    leave: Leave,
+) -> Option<Overdue> {
+    let activity = Arc::new(Activity::new(Instant::now()));
+    let reset = Arc::new(AtomicBool::new(false));
+    let io = TokioIo::new(Watched::new(socket, activity.clone(), reset.clone()));
+    let service = Answering { router: TowerToHyperService::new(router), arrival, activity: activity.clone() };
+    let mut connection = pin!(speech.serve_connection(io, service));
+    let (mut told, mut leaving) = (false, false);
+    let mut clock = Clock { activity: activity.clone(), alarm: Box::pin(tokio::time::sleep(Duration::ZERO)) };
+    loop {
+        tokio::select! {
+            biased;
+            () = leave.cut.cancelled() => return None,
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "connection");
+                }
+                return None;
+            }
+            () = leave.finish.cancelled(), if !told => {
+                told = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            why = clock.overdue(&patience) => {
+                if why == Overdue::Idle && activity.is_multiplexed() && !leaving {
+                    // GOAWAY: a request that is on its way is still answered.
+                    (told, leaving, patience.idle) = (true, true, LEAVE_WITHIN);
+                    activity.rest(Instant::now());
+                    connection.as_mut().graceful_shutdown();
+                    continue;
+                }
+                // Whoever takes nothing is not told either, and the system forgets what was meant for it.
+                reset.store(why == Overdue::Write, Ordering::Relaxed);
+                return Some(why);
+            }
+        }
+    }
+}
+
+/// An alarm that is set to when something may be overdue. It is looked at whenever the connection turns, and set back only
+/// when it rings: most of what happens on a connection puts it off.
+struct Clock {
+    activity: Arc<Activity>,
+    alarm: Pin<Box<Sleep>>,
+}
+
+impl Clock {
+    async fn overdue(&mut self, patience: &Patience) -> Overdue {
+        std::future::poll_fn(|context| self.poll_overdue(patience, context)).await
+    }
+
+    fn poll_overdue(&mut self, patience: &Patience, context: &mut Context<'_>) -> Poll<Overdue> {
+        loop {
+            match self.activity.look(patience, Instant::now()) {
+                Err(why) => return Poll::Ready(why),
+                Ok(next) => {
+                    let next = tokio::time::Instant::from_std(next);
+                    if self.alarm.is_elapsed() || next < self.alarm.deadline() {
+                        self.alarm.as_mut().reset(next);
+                    }
+                }
+            }
+            ready!(self.alarm.as_mut().poll(context));
+        }
+    }
+}
+
+/// The router, with each request counted among those under way.
+struct Answering {
+    router: TowerToHyperService<Router>,
+    arrival: Arrival,
+    activity: Arc<Activity>,
+}
+
+impl Service<Request<Incoming>> for Answering {
+    type Response = Response<Answer>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Answer>, Infallible>> + Send>>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        let mut in_flight = self.activity.begin(request.version() == Version::HTTP_2);
+        let arrival = Arrival { bare_lf: in_flight.has_bare_lf(), ..self.arrival };
+        request.extensions_mut().insert(arrival);
+        let answered = self.router.call(request);
+        Box::pin(async move {
+            let response = answered.await?;
+            in_flight.answered();
+            Ok(response.map(|body| Answer { body, _in_flight: in_flight }))
+        })
+    }
+}
+
+/// An answer's body, with which its request ends.
+struct Answer {
+    body: Body,
+    _in_flight: InFlight,
+}
+
+impl http_body::Body for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

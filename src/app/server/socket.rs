@@ -1,0 +1,213 @@
+//! A connection's socket: how the system is to treat it, and what passes through it told to the connection's [`Activity`].
+
+use super::activity::Activity;
+use socket2::{SockRef, TcpKeepalive};
+use std::io::{self, IoSlice};
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::{Sleep, sleep};
+
+/// How much may lie unsent in the system's buffer before a socket counts as full: without it megabytes hide there from a
+/// reader that has stopped.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES: u32 = 32 * 1024;
+
+/// When the system asks a silent client whether it is still there, and how often before it gives up.
+const PROBE_AFTER: Duration = Duration::from_secs(60);
+const PROBE_EVERY: Duration = Duration::from_secs(15);
+const PROBES: u32 = 4;
+
+/// How long, and for how many bytes, a client that is still sending is listened to after the last answer: closed at
+/// once, the connection would be reset under the answer (RFC 9112, section 9.6).
+const LAST_WORDS: Duration = Duration::from_secs(1);
+const LAST_BYTES: usize = 16 * 1024 * 1024;
+
+/// A socket of either kind.
+#[derive(Debug)]
+pub enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// A socket that tells what passes through it.
+#[derive(Debug)]
+pub struct Watched {
+    socket: Socket,
+    activity: Arc<Activity>,
+    /// Whether the client is to be reset when this is dropped.
+    reset: Arc<AtomicBool>,
+    closing: Closing,
+}
+
+#[derive(Debug)]
+enum Closing {
+    No,
+    /// Our side is closed; the clock runs once there is something to take in.
+    Listening(Option<Pin<Box<Sleep>>>, usize),
+}
+
+impl Socket {
+    /// Whom it connects, where that can be told.
+    pub fn peer(&self) -> Option<IpAddr> {
+        match self {
+            Self::Tcp(stream) => stream.peer_addr().ok().map(|address| address.ip()),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// Sets what this gateway wants of the system. A system that lacks an option serves without it.
+    pub fn prepare(&self, write_timeout: Duration) {
+        if let Self::Tcp(stream) = self
+            && let Err(error) = set_options(stream, write_timeout)
+        {
+            tracing::debug!(%error, "a socket's options");
+        }
+    }
+}
+
+fn set_options(stream: &TcpStream, write_timeout: Duration) -> io::Result<()> {
+    // What is written is complete: it never waits for more.
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    let probes = TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_EVERY).with_retries(PROBES);
+    socket.set_tcp_keepalive(&probes)?;
+    #[cfg(target_os = "linux")]
+    {
+        socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
+        // What was sent and is not acknowledged: a client that is gone without a word (RFC 5482).
+        socket.set_tcp_user_timeout(Some(write_timeout))?;
+    }
+    Ok(())
+}
+
+impl Watched {
+    /// A socket whose traffic is told to `activity`, and which is closed by a reset once `reset` is set.
+    pub fn new(socket: Socket, activity: Arc<Activity>, reset: Arc<AtomicBool>) -> Self {
+        Self { socket, activity, reset, closing: Closing::No }
+    }
+
+    fn tell_written(&self, polled: &Poll<io::Result<usize>>) {
+        match polled {
+            Poll::Ready(Ok(_)) => self.activity.wrote(Instant::now()),
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => self.activity.stalled(Instant::now()),
+        }
+    }
+
+    /// Takes in what a client is still sending, within reason.
+    fn poll_listen(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Closing::Listening(clock, left) = &mut self.closing else { return Poll::Ready(()) };
+        let mut space = [0; 8 * 1024];
+        loop {
+            let mut buffer = ReadBuf::new(&mut space);
+            match self.socket.poll_read(context, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    *left = left.saturating_sub(buffer.filled().len());
+                    if *left == 0 {
+                        return Poll::Ready(());
+                    }
+                    clock.get_or_insert_with(|| Box::pin(sleep(LAST_WORDS)));
+                }
+                Poll::Ready(_) => return Poll::Ready(()),
+                // Who sends nothing while its answer ends has nothing to lose.
+                Poll::Pending => {
+                    return clock.as_mut().map_or(Poll::Ready(()), |clock| clock.as_mut().poll(context));
+                }
+            }
+        }
+    }
+}
+
+impl Socket {
+    fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => pin!(stream).poll_read(context, buffer),
+            Self::Unix(stream) => pin!(stream).poll_read(context, buffer),
+        }
+    }
+
+    fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => pin!(stream).poll_shutdown(context),
+            Self::Unix(stream) => pin!(stream).poll_shutdown(context),
+        }
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = self.socket.poll_read(context, buffer);
+        let came = &buffer.filled()[before..];
+        if !came.is_empty() {
+            self.activity.read(came, Instant::now());
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = match &mut self.socket {
+            Socket::Tcp(stream) => pin!(stream).poll_write(context, bytes),
+            Socket::Unix(stream) => pin!(stream).poll_write(context, bytes),
+        };
+        self.tell_written(&polled);
+        polled
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = match &mut self.socket {
+            Socket::Tcp(stream) => pin!(stream).poll_write_vectored(context, slices),
+            Socket::Unix(stream) => pin!(stream).poll_write_vectored(context, slices),
+        };
+        self.tell_written(&polled);
+        polled
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // The system holds what was written.
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if matches!(self.closing, Closing::No) {
+            ready!(self.socket.poll_shutdown(context))?;
+            self.closing = Closing::Listening(None, LAST_BYTES);
+        }
+        self.poll_listen(context).map(Ok)
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if let Socket::Tcp(stream) = &self.socket
+            && self.reset.load(Ordering::Relaxed)
+            && let Err(error) = stream.set_zero_linger()
+        {
+            tracing::debug!(%error, "a reset");
+        }
+    }
+}
