@@ -115,7 +115,8 @@ pub(super) fn found_property(name: &str, value: &str) -> String {
     if is_secret(name) { "a secret".to_owned() } else { quoted(value) }
 }
 
-/// The nearest of some names to one that is none of them, if any is near: at most three, nearest first.
+/// The nearest of some names to one that is none of them, if any is near: at most three, nearest first. Where one stands out
+/// the others are noise: names of one section are all alike.
 pub(super) fn nearest<'a>(name: &str, among: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let mut near: Vec<(f64, &str)> = among
         .into_iter()
@@ -123,6 +124,8 @@ pub(super) fn nearest<'a>(name: &str, among: impl IntoIterator<Item = &'a str>) 
         .filter(|(likeness, _)| *likeness > 0.85)
         .collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let best = near.first().map_or(0.0, |(likeness, _)| *likeness);
+    near.retain(|(likeness, _)| best - likeness < 0.05);
     near.into_iter().take(3).map(|(_, candidate)| candidate).collect()
 }
 
