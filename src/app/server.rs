@@ -9,6 +9,7 @@ mod connection;
 mod lines;
 mod seats;
 mod socket;
+mod streams;
 
 use crate::app::listener::Listener;
 use crate::config::Listen;
@@ -23,6 +24,7 @@ pub use socket::Socket;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use streams::Streams;
 use tokio_util::task::TaskTracker;
 
 /// How long to wait when no connection can be accepted: the process is out of file descriptors.
@@ -49,7 +51,7 @@ pub struct Server {
     listeners: Vec<Listener>,
     router: Router,
     metrics: Arc<Metrics>,
-    speech: Arc<Speech>,
+    speech: Speech,
     patience: Patience,
     seats: Seats,
     turned_away: Seats,
@@ -76,7 +78,7 @@ impl Server {
             listeners,
             router,
             metrics,
-            speech: Arc::new(connection::speech(listen)),
+            speech: Speech::new(listen),
             patience,
             seats: Seats::new(most, listen.max_connections_per_address),
             turned_away: Seats::new(TURNED_AWAY, TURNED_AWAY_OF_ONE),
@@ -166,11 +168,12 @@ impl Server {
 
     fn serve(&self, socket: Socket, arrival: Arrival, seat: Seat, patience: Patience) {
         socket.prepare(patience.write);
-        let (router, speech) = (self.router.clone(), self.speech.clone());
+        let (router, speech) = (self.router.clone(), self.speech);
         let (metrics, leave) = (self.metrics.clone(), self.leave.clone());
+        let streams = Streams::new(patience.write, metrics.clone());
         self.connections.spawn(async move {
             metrics.connections.inc();
-            let overdue = connection::serve(socket, (router, arrival), &speech, patience, leave).await;
+            let overdue = connection::serve(socket, (router, arrival), (speech, streams), patience, leave).await;
             metrics.connections.dec();
             if let Some(overdue) = overdue {
                 tracing::debug!(peer = ?arrival.peer, why = overdue.as_str(), "connection ended by the gateway");

@@ -100,8 +100,9 @@ pub(super) const SECTION: Section = Section {
         },
         Field {
             key: "write_timeout",
-            meaning: "How long a client may take nothing of what is written to it, streams included; its connection is \
-                      reset then.",
+            meaning: "How long a client may take nothing of what is written to it, event streams included; its \
+                      connection is reset then. Over HTTP/2 that goes for each request on its own too: one that is \
+                      not read is reset, and its neighbours go on.",
             rule: Rule::Time(Duration::from_secs(1), Duration::from_secs(600)),
         },
         Field {

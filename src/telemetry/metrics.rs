@@ -97,7 +97,7 @@ impl Metrics {
         );
         of.register(
             "http_connections_overdue",
-            "Connections ended by the gateway, by what took too long or was too much",
+            "Connections, and streams of HTTP/2, ended by the gateway, by what took too long or was too much",
             metrics.overdue_connections.clone(),
         );
         of.register("produced_records", "Records sent to Kafka, by outcome", metrics.produced.clone());

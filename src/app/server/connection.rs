@@ -4,6 +4,7 @@
 
 use super::activity::{Activity, InFlight, Overdue, Patience};
 use super::socket::{Socket, Watched};
+use super::streams::{Streams, Waiting};
 use crate::config::Listen;
 use crate::http::Arrival;
 use axum::Router;
@@ -13,7 +14,7 @@ use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper::{Request, Response, Version};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
@@ -38,9 +39,6 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long an HTTP/2 client that was told to go may take to.
 const LEAVE_WITHIN: Duration = Duration::from_secs(10);
 
-/// How connections are spoken on.
-pub type Speech = Builder<TokioExecutor>;
-
 /// When connections are told to go.
 #[derive(Clone, Debug, Default)]
 pub struct Leave {
@@ -51,41 +49,56 @@ pub struct Leave {
 }
 
 /// The limits of HTTP itself.
-pub fn speech(listen: &Listen) -> Speech {
-    // Between the two sizes our own layer refuses, in words; beyond, hyper does.
-    let most_head = BUFFER_BYTES.max(2 * listen.max_head_bytes);
-    let mut speech = Builder::new(TokioExecutor::new());
-    speech
-        .http1()
-        .timer(TokioTimer::new())
-        // One clock for the head and the silence before it, and it does not run before the version is known.
-        .header_read_timeout(None)
-        // A head has to fit into the buffer.
-        .max_buf_size(most_head);
-    speech
-        .http2()
-        .timer(TokioTimer::new())
-        .max_send_buf_size(SEND_BUFFER_BYTES)
-        .max_header_list_size(u32::try_from(most_head).unwrap_or(u32::MAX))
-        .max_concurrent_streams(listen.max_streams_per_connection)
-        .keep_alive_interval(PING_EVERY)
-        .keep_alive_timeout(PING_TIMEOUT);
-    speech
+#[derive(Clone, Copy, Debug)]
+pub struct Speech {
+    most_head_bytes: usize,
+    most_streams: u32,
+}
+
+impl Speech {
+    /// Those of the configuration.
+    pub fn new(listen: &Listen) -> Self {
+        // Between the two sizes our own layer refuses, in words; beyond, hyper does.
+        let most_head_bytes = BUFFER_BYTES.max(2 * listen.max_head_bytes);
+        Self { most_head_bytes, most_streams: listen.max_streams_per_connection }
+    }
+
+    fn builder(self, streams: Streams) -> Builder<Streams> {
+        let mut builder = Builder::new(streams);
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            // One clock for the head and the silence before it, and it does not run before the version is known.
+            .header_read_timeout(None)
+            // A head has to fit into the buffer.
+            .max_buf_size(self.most_head_bytes);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_send_buf_size(SEND_BUFFER_BYTES)
+            .max_header_list_size(u32::try_from(self.most_head_bytes).unwrap_or(u32::MAX))
+            .max_concurrent_streams(self.most_streams)
+            .keep_alive_interval(PING_EVERY)
+            .keep_alive_timeout(PING_TIMEOUT);
+        builder
+    }
 }
 
 /// Serves a connection until it ends; why, where its client was too slow.
 pub async fn serve(
     socket: Socket,
     (router, arrival): (Router, Arrival),
-    speech: &Speech,
+    (speech, streams): (Speech, Streams),
     mut patience: Patience,
     leave: Leave,
 ) -> Option<Overdue> {
     let activity = Arc::new(Activity::new(Instant::now()));
     let reset = Arc::new(AtomicBool::new(false));
     let io = TokioIo::new(Watched::new(socket, activity.clone(), reset.clone()));
-    let service = Answering { router: TowerToHyperService::new(router), arrival, activity: activity.clone() };
-    let mut connection = pin!(speech.serve_connection(io, service));
+    let builder = speech.builder(streams.clone());
+    let router = TowerToHyperService::new(router);
+    let service = Answering { router, arrival, activity: activity.clone(), streams };
+    let mut connection = pin!(builder.serve_connection(io, service));
     let (mut told, mut leaving) = (false, false);
     let mut clock = Clock { activity: activity.clone(), alarm: Box::pin(tokio::time::sleep(Duration::ZERO)) };
     loop {
@@ -151,6 +164,7 @@ struct Answering {
     router: TowerToHyperService<Router>,
     arrival: Arrival,
     activity: Arc<Activity>,
+    streams: Streams,
 }
 
 impl Service<Request<Incoming>> for Answering {
@@ -162,11 +176,13 @@ impl Service<Request<Incoming>> for Answering {
         let mut in_flight = self.activity.begin(request.version() == Version::HTTP_2);
         let arrival = Arrival { bare_lf: in_flight.has_bare_lf(), ..self.arrival };
         request.extensions_mut().insert(arrival);
+        let waiting = Waiting::default();
+        self.streams.announce(waiting.clone());
         let answered = self.router.call(request);
         Box::pin(async move {
             let response = answered.await?;
             in_flight.answered();
-            Ok(response.map(|body| Answer { body, _in_flight: in_flight }))
+            Ok(response.map(|body| Answer { body, waiting, _in_flight: in_flight }))
         })
     }
 }
@@ -174,6 +190,7 @@ impl Service<Request<Incoming>> for Answering {
 /// An answer's body, with which its request ends.
 struct Answer {
     body: Body,
+    waiting: Waiting,
     _in_flight: InFlight,
 }
 
@@ -185,7 +202,12 @@ impl http_body::Body for Answer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        self.waiting.end();
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(_))) = polled {
+            self.waiting.begin();
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

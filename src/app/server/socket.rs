@@ -211,3 +211,23 @@ impl Drop for Watched {
         }
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn a_socket_is_prepared_as_it_is_to_be() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let _client = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("it listens");
+        let socket = Socket::Tcp(listener.accept().await.expect("somebody came").0);
+        socket.prepare(Duration::from_secs(30));
+        let Socket::Tcp(stream) = &socket else { panic!("{socket:?}") };
+        let options = SockRef::from(stream);
+        assert!(options.tcp_nodelay().expect("an option") && options.keepalive().expect("an option"));
+        assert_eq!(options.tcp_notsent_lowat().expect("an option"), UNSENT_BYTES);
+        assert_eq!(options.tcp_user_timeout().expect("an option"), Some(Duration::from_secs(30)));
+        assert_eq!(options.tcp_keepalive_time().expect("an option"), PROBE_AFTER);
+    }
+}

@@ -11,6 +11,7 @@ pub fn tests() -> Vec<Test> {
         an_http_2_connection_without_a_request_is_told_to_go,
         a_body_that_does_not_come_is_told_so_and_its_connection_closed,
         a_client_that_takes_nothing_is_reset,
+        a_stream_of_http_2_that_is_not_read_is_reset_and_its_neighbours_go_on,
         a_stream_outlives_every_time_out,
         an_answer_reaches_a_client_that_is_still_sending,
         a_client_that_closes_its_side_has_gone,
@@ -116,6 +117,32 @@ async fn a_client_that_takes_nothing_is_reset(context: Context) {
         .await;
     let read = socket.until_closed().await.len();
     assert!(read < 30 * 900_000, "{read} bytes were there all the same");
+}
+
+async fn a_stream_of_http_2_that_is_not_read_is_reset_and_its_neighbours_go_on(context: Context) {
+    let topic = context.topic("window", 1).await;
+    let gateway = context.gateway_with(|config| config.listen.write_timeout = Duration::from_secs(1)).await;
+    let mut frames = Frames::connect(gateway.address()).await;
+    frames.take_nothing().await;
+    let path = format!("/v1/topics/{topic}/stream");
+    let request = |method, path| {
+        [(":method", method), (":scheme", "http"), (":authority", "localhost"), (":path", path)]
+    };
+    assert!(frames.head(1, &request("GET", &path), true).await);
+    loop {
+        let frame = frames.next().await.expect("the connection goes on");
+        assert!(!frame.is_goaway(), "{frame:?}");
+        if frame.is_reset() {
+            assert_eq!(frame.stream, 1);
+            break;
+        }
+    }
+    // An answer without a body needs no room.
+    assert!(frames.head(3, &request("HEAD", "/livez"), true).await);
+    while !frames.next().await.expect("the connection goes on").is_answer() {}
+    until("the stream is over", || async { (gateway.metric("sluicegate_streams").await == 0).then_some(()) })
+        .await;
+    assert_eq!(overdue(&gateway, "stream").await, 1);
 }
 
 async fn a_stream_outlives_every_time_out(context: Context) {

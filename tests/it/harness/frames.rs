@@ -105,6 +105,11 @@ impl Frames {
         Self { socket }
     }
 
+    /// Says that nothing of any body will be read until more is asked for (SETTINGS_INITIAL_WINDOW_SIZE).
+    pub async fn take_nothing(&mut self) {
+        self.socket.write(frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0])).await;
+    }
+
     /// Sends a request's head; whether it is still taken.
     pub async fn head(&mut self, stream: u32, fields: &[(&str, &str)], ends: bool) -> bool {
         self.socket.try_write(head(stream, fields, ends)).await
