@@ -182,6 +182,8 @@ async fn a_client_that_leaves_gives_the_reader_of_its_page_back(context: Context
         drop(socket);
         readers(&gateway, 0).await;
         assert_eq!(gateway.page(&topic, "from=earliest").await.json(200)["records"][0]["value"], 0);
+        // Its own reader must not be taken for the next one's.
+        readers(&gateway, 0).await;
     }
 }
 
