@@ -12,6 +12,7 @@ pub fn tests() -> Vec<Test> {
         letting_everybody_in_can_be_said,
         a_taken_port_is_told_with_the_flag_that_changes_it,
         a_start_without_kafka_serves_and_says_what_is_missing,
+        a_process_opens_as_many_files_as_it_may_and_says_when_they_are_few,
     ]
 }
 
@@ -65,4 +66,28 @@ async fn a_start_without_kafka_serves_and_says_what_is_missing(context: Context)
     assert!(matches!(reply.status, 503 | 504), "{}", reply.text());
     child.terminate();
     assert_eq!(child.ended().await.code(), Some(0), "{:#?}", child.stderr());
+}
+
+async fn a_process_opens_as_many_files_as_it_may_and_says_when_they_are_few(context: Context) {
+    for (limit, lowered) in [("-Sn 300", false), ("-n 1000", true)] {
+        let mut child = context.serve_under(&format!("ulimit {limit}"));
+        let gateway = child.gateway().await;
+        gateway.get("/livez").await.json(200);
+        if cfg!(target_os = "linux") {
+            let limits =
+                std::fs::read_to_string(format!("/proc/{}/limits", child.id())).expect("our own child");
+            let files = limits.lines().find(|line| line.starts_with("Max open files")).expect("a limit");
+            let mut words = files.split_whitespace().skip(3);
+            assert_eq!(words.next(), words.next(), "soft and hard: {files}");
+        }
+        let said = child.stdout().into_iter().chain(child.stderr()).collect::<Vec<_>>().join("\n");
+        if lowered {
+            assert!(
+                said.contains("listen.max_connections is lowered") && said.contains("connections=744"),
+                "{said}"
+            );
+        }
+        child.terminate();
+        assert_eq!(child.ended().await.code(), Some(0), "{:#?}", child.stderr());
+    }
 }

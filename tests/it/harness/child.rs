@@ -59,6 +59,14 @@ impl Child {
         Self::spawn(command, variables)
     }
 
+    /// The same after a command of the shell's, such as one that sets limits.
+    pub fn start_under(shell: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!(r#"{shell}; exec "$0" "$@""#), BINARY]).args(arguments);
+        command.stdin(Stdio::null());
+        Self::spawn(command, variables)
+    }
+
     /// The same with a socket that listens already, passed on as a service manager does it (sd_listen_fds(3)).
     pub fn start_on(socket: &TcpListener, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let socket = socket.try_clone().expect("a socket can be cloned");

@@ -156,6 +156,12 @@ impl Context {
         self.serving(variables, |variables| Child::start_on(socket, &["serve"], variables))
     }
 
+    /// The same on any port, after a command of the shell's that sets limits.
+    pub fn serve_under(&self, command: &str) -> Child {
+        let arguments = ["serve", "--listen", "127.0.0.1:0"];
+        self.serving(&[], |variables| Child::start_under(command, &arguments, variables))
+    }
+
     /// The same on two sockets that listen already, by these names.
     pub fn serve_on_both(&self, sockets: [OwnedFd; 2], names: &str) -> Child {
         self.serving(&[], |variables| Child::start_on_both(sockets, names, &["serve"], variables))
