@@ -130,7 +130,7 @@ impl App {
         let metrics_of = metrics.clone();
         let parts = Parts { produce, broadcast, catalog, admin, access, limits, bodies, metrics };
         let state = AppState::new(parts, &config.listen, drain.clone());
-        let most = descriptors::fit(config.listen.max_connections);
+        let most = descriptors::fit(config.listen.max_connections, config.streams.max_readers);
         let routes = router(state.clone(), probes.is_none());
         let operations = probes.map(|probes| {
             Server::new(vec![probes], operations(state), metrics_of.clone(), PROBES, &config.listen)

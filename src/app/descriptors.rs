@@ -5,11 +5,16 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What is kept for Kafka's connections, files and whatever else: a gateway that cannot reach its brokers serves nobody.
+/// What is kept for producers, files and whatever else: a gateway that cannot reach its brokers serves nobody.
 const RESERVE: usize = 256;
 
-/// Asks for as many as are granted, and says how many connections fit: `wanted`, or less with a warning.
-pub fn fit(wanted: usize) -> usize {
+/// What a reader may need beside that: a connection to each broker that it reads from, and its thread's own files.
+const RESERVE_OF_READER: usize = 4;
+
+/// Asks for as many as are granted, and says how many connections fit beside this many Kafka readers: `wanted`, or less with
+/// a warning.
+pub fn fit(wanted: usize, readers: usize) -> usize {
+    let reserve = RESERVE + readers * RESERVE_OF_READER;
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, ..limit };
     let granted = match setrlimit(Resource::Nofile, raised) {
@@ -21,7 +26,7 @@ pub fn fit(wanted: usize) -> usize {
     };
     // No limit at all is `None`.
     let granted = granted.map_or(usize::MAX, |granted| usize::try_from(granted).unwrap_or(usize::MAX));
-    let room = if granted > 2 * RESERVE { granted - RESERVE } else { granted / 2 };
+    let room = granted.saturating_sub(reserve).max(granted / 2);
     if room < wanted {
         tracing::warn!(
             granted,
