@@ -12,7 +12,7 @@ mod server;
 use crate::access::{Access, OpenToAll};
 use crate::broadcast::{Broadcast, Drain};
 use crate::config::Config;
-use crate::dev::{Broker, BrokerSettings};
+use crate::dev::{Broker, BrokerSettings, Demo};
 use crate::http::state::{Bodies, Limits, Parts};
 use crate::http::{AppState, operations, router};
 use crate::kafka::{self, Admin, Catalog, Producer, Settings, admin};
@@ -88,7 +88,9 @@ pub struct App {
     /// What probes come by, where they have a listener of their own.
     operations: Option<Server>,
     producer: Arc<Producer>,
+    admin: Admin,
     drain: Drain,
+    demo: Option<Demo>,
 }
 
 impl App {
@@ -97,14 +99,15 @@ impl App {
     /// # Errors
     /// When an address, a rule or a setting cannot be used.
     pub async fn build(config: &Config) -> Result<Self, Error> {
-        Self::build_on(config, Inherited::default()).await
+        Self::build_on(config, Inherited::default(), false).await
     }
 
-    /// The same, with sockets that listen already in the place of those that would be bound.
+    /// The same, with sockets that listen already in the place of those that would be bound, and with the pages of
+    /// `/examples/` if asked for.
     ///
     /// # Errors
     /// As for [`App::build`].
-    async fn build_on(config: &Config, inherited: Inherited) -> Result<Self, Error> {
+    async fn build_on(config: &Config, inherited: Inherited, examples: bool) -> Result<Self, Error> {
         check(config)?;
         let Listeners { address, clients, probes } = Listeners::open(config, inherited)?;
         let access = Access::new(&config.access, address)?;
@@ -127,8 +130,8 @@ impl App {
             max_age: config.streams.max_age,
         };
         let bodies = Bodies::new(config.listen.body_timeout, config.listen.max_body_bytes);
-        let metrics_of = metrics.clone();
-        let parts = Parts { produce, broadcast, catalog, admin, access, limits, bodies, metrics };
+        let (admin_of, metrics_of) = (admin.clone(), metrics.clone());
+        let parts = Parts { produce, broadcast, catalog, admin, access, limits, bodies, metrics, examples };
         let state = AppState::new(parts, &config.listen, drain.clone());
         let most = descriptors::fit(config.listen.max_connections, config.streams.max_readers);
         let routes = router(state.clone(), probes.is_none());
@@ -136,7 +139,12 @@ impl App {
             Server::new(vec![probes], operations(state), metrics_of.clone(), PROBES, &config.listen)
         });
         let server = Server::new(clients, routes, metrics_of, most, &config.listen);
-        Ok(Self { address, server, operations, producer, drain })
+        Ok(Self { address, server, operations, producer, admin: admin_of, drain, demo: None })
+    }
+
+    /// Feeds the demo's topics from now on until it is told to end.
+    fn feed(&mut self) {
+        self.demo = Some(Demo::start(&self.producer, &self.admin));
     }
 
     /// Where it listens: the port is the real one when 0 was asked for.
@@ -152,6 +160,7 @@ impl App {
         let probes = tokio::spawn(answer_probes(self.operations, over.clone()));
         server.accept(until).await;
         let begun = Instant::now();
+        drop(self.demo);
         let window = self.drain.begin();
         tracing::info!(?window, left = ?self.drain.left(), "shutting down");
         let again = async {
@@ -197,27 +206,44 @@ fn settings(config: &Config) -> Settings {
 pub async fn serve(config: Config) -> Result<(), Error> {
     telemetry::start_logging(&config.telemetry)?;
     let signals = Signals::listen()?;
-    let app = App::build_on(&config, Inherited::take()?).await?;
+    let app = App::build_on(&config, Inherited::take()?, false).await?;
     tracing::info!(address = %app.address(), kafka = config.kafka.bootstrap_servers, "listening");
     signals.run(app).await;
     Ok(())
 }
 
-/// Runs the embedded broker, and unless `broker_only` the gateway in front of it, until the process is told to end.
+/// What `sluicegate dev` runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scene {
+    /// The embedded broker alone.
+    Broker,
+    /// The broker, and the gateway in front of it.
+    Gateway,
+    /// Both, and topics that something goes on in.
+    Demo,
+}
+
+/// Runs the embedded broker, and what else the scene asks for, until the process is told to end.
 ///
 /// # Errors
 /// When either cannot start.
-pub async fn dev(mut config: Config, broker_only: bool) -> Result<(), Error> {
+pub async fn dev(mut config: Config, scene: Scene) -> Result<(), Error> {
     telemetry::start_logging(&config.telemetry)?;
     let mut signals = Signals::listen()?;
     let broker = start_broker(&config)?;
     config.kafka.bootstrap_servers = broker.bootstrap();
-    if broker_only {
+    if scene == Scene::Broker {
         banner::print(&banner::broker_alone(&broker.bootstrap(), config.dev.topic_bytes));
         signals.next().await;
     } else {
-        let app = App::build(&config).await?;
+        let mut app = App::build_on(&config, Inherited::default(), true).await?;
         banner::print(&banner::gateway(app.address(), &broker.bootstrap(), config.dev.topic_bytes));
+        if scene == Scene::Demo {
+            app.feed();
+            banner::print(&banner::demo(app.address()));
+        } else {
+            banner::print(&banner::first_steps(app.address()));
+        }
         signals.run(app).await;
     }
     Ok(())

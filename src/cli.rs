@@ -3,7 +3,7 @@
 //! Results go to stdout, what is wrong to stderr as one message. The exit code is 0, 1 when a run failed, or 2
 //! when what was typed or configured is wrong (clap's own code for the former).
 
-use crate::app;
+use crate::app::{self, Scene};
 use crate::config::{self, Config, ConfigError, Flags};
 use clap::{Args, Parser, Subcommand};
 use std::error::Error;
@@ -78,6 +78,9 @@ struct Dev {
     /// Run the broker alone, without the gateway
     #[arg(long)]
     broker_only: bool,
+    /// Feed the topics orders, prices, sensors and posts, to have something to watch
+    #[arg(long, conflicts_with = "broker_only")]
+    demo: bool,
 }
 
 /// Parses the arguments of this process and does what they say.
@@ -88,9 +91,14 @@ pub fn run() -> ExitCode {
             let flags = Flags { listen, bootstrap_servers, ..Flags::default() };
             with_config(config.as_deref(), flags, |config| block_on(app::serve(config)))
         }
-        Command::Dev(Dev { config, listen, kafka_listen, broker_only }) => {
+        Command::Dev(Dev { config, listen, kafka_listen, broker_only, demo }) => {
             let flags = Flags { dev: true, listen, kafka_listen, ..Flags::default() };
-            with_config(config.as_deref(), flags, |config| block_on(app::dev(config, broker_only)))
+            let scene = match (broker_only, demo) {
+                (true, _) => Scene::Broker,
+                (_, true) => Scene::Demo,
+                _ => Scene::Gateway,
+            };
+            with_config(config.as_deref(), flags, |config| block_on(app::dev(config, scene)))
         }
         Command::CheckConfig { config } => {
             with_config(Some(&config), Flags::default(), |config| match app::check(&config) {

@@ -5,7 +5,9 @@
 //! container image) this room keeps its shape: the same names, and a [`Broker::start`] that says how to
 //! get one. Callers therefore need no `cfg` of their own.
 //! Nothing here is meant for production: one node, everything in memory, gone at exit.
+//! `demo` is what `--demo` puts into it.
 
+mod demo;
 mod settings;
 
 #[cfg(not(feature = "dev-broker"))]
@@ -17,4 +19,5 @@ mod broker;
 pub use absent::Broker;
 #[cfg(feature = "dev-broker")]
 pub use broker::{ApiKey, Broker, Connections, Faults};
+pub use demo::Demo;
 pub use settings::BrokerSettings;

@@ -7,6 +7,7 @@
 mod admission;
 mod arrival;
 pub mod error;
+mod examples;
 mod extract;
 mod layers;
 mod observe;

@@ -2,7 +2,7 @@
 
 use super::error::{ApiError, code};
 use super::state::AppState;
-use super::{layers, ops, v1};
+use super::{examples, layers, ops, v1};
 use axum::Router;
 use axum::routing::{get, post};
 
@@ -16,7 +16,9 @@ pub fn router(state: AppState, with_operations: bool) -> Router {
         .route("/v1/topics/{topics}/partitions/{partition}/records/{offset}", get(v1::record::show))
         .route("/v1/topics/{topics}/stream", get(v1::stream::open))
         .route("/v1/cluster", get(v1::cluster::describe));
-    finish(if with_operations { native.merge(operational()) } else { native }, state)
+    let routes = if with_operations { native.merge(operational()) } else { native };
+    let routes = if state.has_examples() { routes.merge(examples::routes()) } else { routes };
+    finish(routes, state)
 }
 
 /// The routes of operations alone.

@@ -81,9 +81,16 @@ pub struct Parts {
     pub bodies: Bodies,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
+    /// Whether `/examples/` is served.
+    pub examples: bool,
 }
 
 impl AppState {
+    /// Whether `/examples/` is served.
+    pub(super) fn has_examples(&self) -> bool {
+        self.0.parts.examples
+    }
+
     /// What handlers are given. `drain` makes readiness go off.
     pub fn new(parts: Parts, listen: &config::Listen, drain: Drain) -> Self {
         Self(Arc::new(Inner {

@@ -5,6 +5,7 @@
 //! starts is stopped when it has ended, whether it passed or not. Clients here are deliberately not the gateway's own
 //! code: records are checked by librdkafka's consumer, streams by a parser of the WHATWG's rules.
 
+mod browser;
 mod capability;
 mod child;
 mod context;
@@ -25,6 +26,7 @@ mod wait;
 mod wire;
 mod writer;
 
+pub use browser::{Browser, chromium};
 pub use capability::Capability;
 pub use child::Child;
 pub use context::{Context, OwnBroker};

@@ -13,6 +13,7 @@ mod clients;
 mod dev;
 mod docs;
 mod edge;
+mod examples;
 mod kafka;
 mod kill;
 mod page;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         dev::tests(),
         docs::tests(),
         edge::tests(),
+        examples::tests(),
         kafka::tests(),
         kill::tests(),
         page::tests(),

@@ -111,7 +111,7 @@ const OPENED: &[[&str; 2]] = &[["std", "fs"], ["std", "env"], ["tokio", "fs"]];
 const TIERS: &[&[&str]] = &[
     &["error"],
     &["state", "extract", "reply"],
-    &["v1", "confluent", "ops", "console"],
+    &["v1", "confluent", "ops", "console", "examples"],
     &["admission", "layers", "openapi", "router"],
 ];
 /// In this tier nobody imports a neighbour: two APIs over one core, not one over the other.

@@ -1,7 +1,7 @@
 //! How each client is started, and the lines that come from it: an object of `event`, `id` and `data` for each event.
 
 use super::rust;
-use crate::harness::{DEADLINE, Page, Program, Relay, tools};
+use crate::harness::{DEADLINE, Page, Program, Relay, chromium, tools};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
@@ -46,7 +46,7 @@ impl Feed {
         let joint = if name.contains('?') { '&' } else { '?' };
         let folder = tempfile::tempdir().expect("a folder can be made");
         let page = relay.url(&format!("/{name}{joint}stream={query}"));
-        let browser = Program::start(&mut chromium(folder.path(), &page));
+        let browser = Program::start(&mut chromium(folder.path(), [&page]));
         Self { source: Source::Page(told, browser), _folder: folder }
     }
 
@@ -132,27 +132,5 @@ fn page(path: String, file: &Path) -> Page {
 fn command<const N: usize>(program: impl AsRef<OsStr>, arguments: [&OsStr; N]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments);
-    command
-}
-
-/// The browser on a page, with nothing of its own to do: its pages are ours, so it needs no sandbox, which not every
-/// machine allows.
-fn chromium(folder: &Path, url: &str) -> Command {
-    let mut command = Command::new("chromium");
-    command.args([
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--disable-background-networking",
-        "--disable-breakpad",
-        "--disable-component-update",
-        "--disable-sync",
-        "--no-default-browser-check",
-        "--no-first-run",
-        "--no-proxy-server",
-    ]);
-    command.arg(format!("--user-data-dir={}", folder.join("profile").display()));
-    command.arg(url);
     command
 }

@@ -1,7 +1,7 @@
 //! What it prints: addresses that are right, and commands that work when pasted.
 
-use super::ports::{DEV, kafka_address};
-use crate::harness::{Child, Context, Gateway, Test, off_thread};
+use super::ports::{DEV, gateway, kafka_address};
+use crate::harness::{Child, Context, Test, off_thread};
 use crate::tests;
 use std::process::{Command, Stdio};
 
@@ -15,10 +15,7 @@ pub fn tests() -> Vec<Test> {
 async fn the_addresses_it_prints_are_those_it_serves(_: Context) {
     let mut child = Child::start(&DEV, &[]);
     let kafka = kafka_address(&mut child).await;
-    let line = child.line("gateway ").await;
-    let url = line.split_whitespace().last().expect("a URL").to_owned();
-    let address = url.strip_prefix("http://").and_then(|address| address.parse().ok()).expect("an address");
-    let gateway = Gateway::at(address);
+    let gateway = gateway(&mut child).await;
     gateway.get("/readyz").await.json(200);
     let data = child.line("data ").await;
     assert!(data.contains("in memory") && data.contains("256 MiB"), "what is kept where: {data}");

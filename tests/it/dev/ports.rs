@@ -1,6 +1,6 @@
 //! Where it listens: free ports, taken ports, and the broker alone.
 
-use crate::harness::{Child, Context, Kafka, Test};
+use crate::harness::{Child, Context, Gateway, Kafka, Test};
 use crate::tests;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -16,6 +16,14 @@ pub fn tests() -> Vec<Test> {
 
 /// Both listeners on any free port.
 pub const DEV: [&str; 5] = ["dev", "--listen", "127.0.0.1:0", "--kafka-listen", "127.0.0.1:0"];
+
+/// The gateway at the address that is printed.
+pub async fn gateway(child: &mut Child) -> Gateway {
+    let line = child.line("gateway ").await;
+    let url = line.split_whitespace().last().expect("a URL");
+    let address = url.strip_prefix("http://").and_then(|address| address.parse().ok());
+    Gateway::at(address.expect("an address"))
+}
 
 /// The broker's address as it is printed.
 pub async fn kafka_address(child: &mut Child) -> String {

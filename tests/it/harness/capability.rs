@@ -37,6 +37,14 @@ pub enum Capability {
     Chromium,
     /// The proxy, as the command `nginx`.
     Nginx,
+    /// Docker's reader of compose files, as the command `docker-compose`; no engine is needed.
+    Compose,
+    /// systemd's checks of units, as the command `systemd-analyze`.
+    Systemd,
+    /// Node.js, as the command `node`, with no package.
+    Node,
+    /// Python, as the command `python3`, with no package.
+    Python,
     /// Node.js, and the npm clients of `tests/clients`.
     NodeClients,
     /// The Python clients of `tests/clients`.
@@ -54,6 +62,10 @@ impl Capability {
             Self::Curl => "curl",
             Self::Chromium => "chromium",
             Self::Nginx => "nginx",
+            Self::Compose => "compose",
+            Self::Systemd => "systemd",
+            Self::Node => "node",
+            Self::Python => "python",
             Self::NodeClients => "node_clients",
             Self::PythonClients => "python_clients",
         }
@@ -61,7 +73,18 @@ impl Capability {
 
     /// Whether the machine, not the broker, has it or not.
     fn is_tool(self) -> bool {
-        matches!(self, Self::Curl | Self::Chromium | Self::Nginx | Self::NodeClients | Self::PythonClients)
+        matches!(
+            self,
+            Self::Curl
+                | Self::Chromium
+                | Self::Nginx
+                | Self::Compose
+                | Self::Systemd
+                | Self::Node
+                | Self::Python
+                | Self::NodeClients
+                | Self::PythonClients
+        )
     }
 
     /// Whether it is to be had in this run.
@@ -74,6 +97,10 @@ impl Capability {
             Self::Curl => once!(tools::runs("curl", "--version")),
             Self::Chromium => once!(tools::runs("chromium", "--version")),
             Self::Nginx => once!(tools::nginx().is_some()),
+            Self::Compose => once!(tools::runs("docker-compose", "--version")),
+            Self::Systemd => once!(tools::runs("systemd-analyze", "--version")),
+            Self::Node => once!(tools::runs("node", "--version")),
+            Self::Python => once!(tools::runs("python3", "--version")),
             Self::NodeClients => once!(tools::runs("node", "--version") && tools::node_modules().is_some()),
             Self::PythonClients => once!(tools::python().is_some_and(|path| tools::runs(path, "--version"))),
         }
