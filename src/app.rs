@@ -7,7 +7,9 @@ mod banner;
 mod descriptors;
 mod inherited;
 mod listener;
+mod probe;
 mod server;
+mod service;
 
 use crate::access::{Access, OpenToAll};
 use crate::broadcast::{Broadcast, Drain};
@@ -21,6 +23,7 @@ use crate::telemetry::{self, LogError, Metrics};
 use futures_util::future::{self, FutureExt};
 use inherited::Inherited;
 use listener::Listener;
+pub use probe::healthcheck;
 use server::Server;
 use std::io;
 use std::net::SocketAddr;
@@ -160,6 +163,7 @@ impl App {
         let probes = tokio::spawn(answer_probes(self.operations, over.clone()));
         server.accept(until).await;
         let begun = Instant::now();
+        service::stopping();
         drop(self.demo);
         let window = self.drain.begin();
         tracing::info!(?window, left = ?self.drain.left(), "shutting down");
@@ -208,6 +212,7 @@ pub async fn serve(config: Config) -> Result<(), Error> {
     let signals = Signals::listen()?;
     let app = App::build_on(&config, Inherited::take()?, false).await?;
     tracing::info!(address = %app.address(), kafka = config.kafka.bootstrap_servers, "listening");
+    service::ready(app.address());
     signals.run(app).await;
     Ok(())
 }

@@ -40,6 +40,18 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Ask the gateway of a configuration, on this machine, whether it lives: exit code 0 or 1
+    Healthcheck {
+        /// The configuration file (TOML); without one, defaults and the environment
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Where it listens; overrules `listen.http`
+        #[arg(long, value_name = "ADDR")]
+        listen: Option<SocketAddr>,
+        /// Ask whether it can serve: not when Kafka is away, or when it is shutting down
+        #[arg(long)]
+        ready: bool,
+    },
     /// Print the configuration that a file and the environment come to, without secrets
     PrintConfig {
         /// The configuration file (TOML)
@@ -104,6 +116,13 @@ pub fn run() -> ExitCode {
             with_config(Some(&config), Flags::default(), |config| match app::check(&config) {
                 Ok(()) => print("ok\n"),
                 Err(error) => fail(&error, CONFIG_WRONG),
+            })
+        }
+        Command::Healthcheck { config, listen, ready } => {
+            let flags = Flags { listen, ..Flags::default() };
+            with_config(config.as_deref(), flags, |config| match app::healthcheck(&config, ready) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => fail(&error, RUN_FAILED),
             })
         }
         Command::PrintConfig { defaults: true, .. } => print(&config::reference()),

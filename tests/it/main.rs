@@ -16,6 +16,7 @@ mod edge;
 mod examples;
 mod kafka;
 mod kill;
+mod packaging;
 mod page;
 mod produce;
 mod stream;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         examples::tests(),
         kafka::tests(),
         kill::tests(),
+        packaging::tests(),
         page::tests(),
         produce::tests(),
         stream::tests(),

@@ -1,0 +1,12 @@
+//! What an installation is made of: the unit files, the image, the example of a configuration; and what the gateway tells
+//! a service manager.
+
+mod config;
+mod health;
+mod service;
+
+use crate::harness::Test;
+
+pub fn tests() -> Vec<Test> {
+    [config::tests(), health::tests(), service::tests()].into_iter().flatten().collect()
+}
