@@ -2,11 +2,12 @@
 //! a service manager.
 
 mod config;
+mod docker;
 mod health;
 mod service;
 
 use crate::harness::Test;
 
 pub fn tests() -> Vec<Test> {
-    [config::tests(), health::tests(), service::tests()].into_iter().flatten().collect()
+    [config::tests(), docker::tests(), health::tests(), service::tests()].into_iter().flatten().collect()
 }
