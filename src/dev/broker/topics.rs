@@ -6,7 +6,8 @@ use kafka_protocol::{
     messages::{
         CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
         DescribeConfigsRequest, DescribeConfigsResponse, MetadataRequest, MetadataResponse, TopicName,
-        delete_topics_response::DeletableTopicResult, metadata_response::MetadataResponseTopic,
+        create_topics_response::CreatableTopicResult, delete_topics_response::DeletableTopicResult,
+        metadata_response::MetadataResponseTopic,
     },
     protocol::StrBytes,
 };
@@ -47,9 +48,23 @@ pub fn metadata(state: &mut State, request: &MetadataRequest, version: i16) -> M
     response
 }
 
+/// The most partitions that a topic is made with: what Kafka's controller makes in one request. The engine knows no
+/// bound, and would fill the memory.
+const MAX_PARTITIONS: i32 = 10_000;
+
 /// Makes topics, and tells their ids; `validate_only` makes none.
 pub fn create(state: &mut State, request: &CreateTopicsRequest, version: i16) -> CreateTopicsResponse {
-    let mut response = state.engine.handle_create_topics(request, version);
+    let (mut within, mut refused) = (request.clone(), Vec::new());
+    within.topics.retain(|topic| {
+        let fits = topic.num_partitions <= MAX_PARTITIONS;
+        if !fits {
+            let answer = CreatableTopicResult::default().with_name(topic.name.clone());
+            refused.push(answer.with_error_code(ResponseError::PolicyViolation.code()));
+        }
+        fits
+    });
+    let mut response = state.engine.handle_create_topics(&within, version);
+    response.topics.extend(refused);
     state.settle_topics();
     for topic in &mut response.topics {
         if topic.error_code == 0 && !request.validate_only {

@@ -39,6 +39,7 @@ pub fn tests() -> Vec<Test> {
         a_topic_is_deleted_by_its_id_once,
         a_topic_is_made_on_the_way_only_where_the_request_allows,
         a_dry_run_makes_no_topic_and_tells_what_would_happen,
+        a_topic_of_more_partitions_than_kafka_makes_at_once_is_refused,
         a_topics_own_configs_can_be_told_from_the_brokers_and_from_kafkas,
         offsets_are_found_by_time_and_epoch,
     ]
@@ -180,6 +181,25 @@ fn a_dry_run_makes_no_topic_and_tells_what_would_happen() {
     assert_eq!(made.topics[0].topic_id, id_of(&broker, "t"));
     let again = wire.ask(7, &request(vec![topic("t", 2)], true));
     assert_eq!(again.topics[0].error_code, ResponseError::TopicAlreadyExists.code());
+}
+
+fn a_topic_of_more_partitions_than_kafka_makes_at_once_is_refused() {
+    let broker = broker();
+    let topic = |name: &str, partitions| {
+        let topic = CreatableTopic::default().with_name(text(name).into()).with_num_partitions(partitions);
+        topic.with_replication_factor(1)
+    };
+    let wanted = vec![topic("huge", i32::MAX), topic("small", 1), topic("large", 10_001)];
+    let made = Wire::to(&broker).ask(7, &CreateTopicsRequest::default().with_topics(wanted));
+    let codes: BTreeMap<_, _> =
+        made.topics.iter().map(|topic| (topic.name.to_string(), topic.error_code)).collect();
+    let refused = ResponseError::PolicyViolation.code();
+    let expected = [("huge", refused), ("large", refused), ("small", 0)];
+    assert_eq!(codes, expected.map(|(name, code)| (name.to_owned(), code)).into());
+    for (name, exists) in [("huge", false), ("small", true)] {
+        let told = metadata(&broker, named(name), false).topics[0].error_code;
+        assert_eq!(told == 0, exists, "{name}");
+    }
 }
 
 fn a_topics_own_configs_can_be_told_from_the_brokers_and_from_kafkas() {
