@@ -5,6 +5,7 @@
 
 use crate::app::{self, Scene};
 use crate::config::{self, Config, ConfigError, Flags};
+use crate::http;
 use clap::{Args, Parser, Subcommand};
 use std::error::Error;
 use std::io::{self, Write};
@@ -61,6 +62,8 @@ enum Command {
         #[arg(long, conflicts_with = "config")]
         defaults: bool,
     },
+    /// Print the OpenAPI document of the HTTP API
+    Openapi,
 }
 
 #[derive(Debug, Args)]
@@ -125,6 +128,7 @@ pub fn run() -> ExitCode {
                 Err(error) => fail(&error, RUN_FAILED),
             })
         }
+        Command::Openapi => print(http::openapi::text()),
         Command::PrintConfig { defaults: true, .. } => print(&config::reference()),
         Command::PrintConfig { config, .. } => {
             with_config(config.as_deref(), Flags::default(), |config| print(&config.to_toml()))

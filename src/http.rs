@@ -11,10 +11,12 @@ mod examples;
 mod extract;
 mod layers;
 mod observe;
+pub mod openapi;
 mod ops;
 mod reply;
 pub mod router;
 mod same_site;
+mod schema;
 pub mod state;
 mod v1;
 

@@ -1,7 +1,8 @@
 //! The pure vocabulary of the gateway: what a record is, how topics are named, where a reader stands.
 //!
 //! Nothing here knows of HTTP, of Kafka's client library, or of time passing, so every type can be tested by a
-//! table and used in every room. Parsing lives beside the type that keeps the invariant.
+//! table and used in every room. Parsing lives beside the type that keeps the invariant. A type whose words stand in
+//! the HTTP API's document derives them from its names (`ToSchema`).
 
 pub mod cursor;
 pub mod duration;
@@ -14,6 +15,7 @@ pub mod topic;
 
 use bytes::Bytes;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 pub use cursor::Cursor;
 pub use partitions::PartitionSet;
@@ -49,7 +51,8 @@ pub struct Record {
 }
 
 /// How many replicas must hold a record before a produce is answered (Kafka's `acks`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ToSchema)]
+#[schema(rename_all = "lowercase")]
 pub enum Acks {
     /// All in-sync replicas.
     #[default]
@@ -102,7 +105,8 @@ impl Loss {
 }
 
 /// What to do when a position is gone.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "lowercase")]
 pub enum OnLoss {
     /// Tell it and go on at the first record still held.
     #[default]
@@ -114,7 +118,8 @@ pub enum OnLoss {
 }
 
 /// Which records of transactions a reader sees.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ToSchema)]
+#[schema(rename_all = "lowercase")]
 pub enum Isolation {
     /// Those of committed transactions, up to the last stable offset.
     #[default]
@@ -134,7 +139,8 @@ impl Isolation {
 }
 
 /// How a value stands in an envelope.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "lowercase")]
 pub enum ValueForm {
     /// JSON where it is JSON, else text where it is UTF-8, else base64.
     #[default]

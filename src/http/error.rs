@@ -19,6 +19,8 @@ pub use code::Code;
 use rand::RngExt;
 use serde::Serialize;
 use std::time::Duration;
+use utoipa::ToSchema;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 /// The status that a fault stands for: a plain one would end an EventSource for ever.
 pub const STREAM_STATUS: HeaderName = HeaderName::from_static("kafka-stream-status");
@@ -46,18 +48,38 @@ struct Told {
     cursor: Option<String>,
 }
 
-/// The body of a problem (RFC 9457), with our extensions.
-#[derive(Debug, Serialize)]
-struct Problem<'a> {
+/// What went wrong (RFC 9457). Branch on `code`: names and statuses never change.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem<'a> {
+    /// `urn:sluicegate:error:` and the code.
+    #[schema(format = "uri")]
     r#type: String,
+    /// A few words for people, the same for every problem of the code.
     title: &'a str,
+    /// The HTTP status that belongs to the code.
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
+    #[schema(schema_with = code::schema)]
     code: &'a str,
+    /// What happened in this case.
     detail: &'a str,
+    /// Whether the same request may succeed later.
     retryable: bool,
+    /// Of a failed produce: whether the record may have been written all the same.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, schema_with = written)]
     written: Option<&'static str>,
+    /// The request's id, as in `X-Request-Id`.
     request_id: &'a str,
+}
+
+/// What is known of a record, as the OpenAPI document describes it.
+fn written() -> Object {
+    let words = [Written::No, Written::Unknown].map(Written::as_str);
+    let words = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words));
+    words
+        .description(Some("Of a failed produce: whether the record may have been written all the same."))
+        .build()
 }
 
 impl ApiError {

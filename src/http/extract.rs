@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod body;
+pub mod manner;
 pub mod produce;
 pub mod query;
 pub mod reading;
@@ -15,6 +16,51 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use std::convert::Infallible;
 use tower_http::request_id::RequestId as NativeId;
+use utoipa::IntoParams;
+
+/// `{topics}` where it is a list, as the document tells it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "for the document: the segment is taken from the path")]
+pub struct TopicsParameters {
+    /// Topics: names and patterns, separated by commas. In a pattern `*` stands for any characters; topics that Kafka keeps
+    /// for itself (`__…`) are matched by none.
+    #[param(pattern = "^[A-Za-z0-9._*-]+(,[A-Za-z0-9._*-]+)*$", example = "orders")]
+    topics: String,
+}
+
+/// `{topics}` where it is one name, as the document tells it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "for the document: the segment is taken from the path")]
+pub struct OneTopicParameters {
+    /// One topic, by its literal name: no list and no pattern.
+    #[param(min_length = 1, max_length = 249, pattern = "^[A-Za-z0-9._-]+$", example = "orders")]
+    topics: String,
+}
+
+/// `{partition}` and `{offset}`, as the document tells them.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "for the document: the segments are taken from the path")]
+pub struct AddressParameters {
+    /// The partition.
+    #[param(minimum = 0, example = 0)]
+    partition: i32,
+    /// The record's offset in the partition.
+    #[param(minimum = 0, example = 1203)]
+    offset: i64,
+}
+
+/// What makes an answer conditional, as the document tells it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "for the document: the header is taken where the tag is made")]
+pub struct Condition {
+    /// Tags that the client has already (RFC 9110, section 13.1.2).
+    #[param(required = false, rename = "If-None-Match", example = "\"0wqIYyJ7Cm0\"")]
+    if_none_match: String,
+}
 
 /// The topics that a path names by `{topics}`: a list whose members may be patterns.
 pub struct Topics(pub Selection);
@@ -51,7 +97,7 @@ async fn topics<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<String, 
 }
 
 /// A segment of the path, by its name in the route.
-async fn param<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result<String, ApiError> {
+pub async fn param<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result<String, ApiError> {
     // Fails for a path that is not UTF-8 when decoded, which no topic name is.
     let params = RawPathParams::from_request_parts(parts, state)
         .await

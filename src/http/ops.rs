@@ -1,26 +1,63 @@
 //! Operations: is the process turning, can it serve, what has it counted.
 
 use super::error::{ApiError, code};
+use super::schema::refusals;
 use crate::broadcast::Drain;
 use crate::kafka::Health;
 use crate::telemetry::Metrics;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
-use serde_json::json;
+use serde::Serialize;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// Whether a path is one of these routes'.
 pub fn is_operation(path: &str) -> bool {
     matches!(path, "/livez" | "/readyz" | "/metrics")
 }
 
-/// `GET /livez`: 200 while the process turns.
-pub async fn livez() -> impl IntoResponse {
-    super::reply::json(&json!({ "status": "ok" }))
+/// How the gateway is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Status {
+    status: Word,
 }
 
-/// `GET /readyz`: 200 when Kafka answers and the gateway is not shutting down, else 503 with why.
+/// How the gateway is, in a word.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Word {
+    /// It turns.
+    Ok,
+    /// It can serve.
+    Ready,
+}
+
+/// Is it alive?
+///
+/// For whoever restarts what hangs: it says nothing about Kafka.
+#[utoipa::path(
+    get, path = "/livez", operation_id = "livez", tag = "operations",
+    responses(
+        (status = 200, description = "The process turns.", body = Status, example = json!({"status": "ok"})),
+        refusals::Alive,
+    ),
+)]
+pub async fn livez() -> impl IntoResponse {
+    super::reply::json(&Status { status: Word::Ok })
+}
+
+/// Can it serve?
+///
+/// For whoever spreads requests over gateways: it asks Kafka, and goes off before a shutdown.
+#[utoipa::path(
+    get, path = "/readyz", operation_id = "readyz", tag = "operations",
+    responses(
+        (status = 200, description = "Kafka answers, and the gateway is not shutting down.", body = Status,
+            example = json!({"status": "ready"})),
+        refusals::Ready,
+    ),
+)]
 pub async fn readyz(
     State(health): State<Health>,
     State(drain): State<Drain>,
@@ -29,10 +66,19 @@ pub async fn readyz(
         return Err(ApiError::new(code::NOT_READY, "the gateway is shutting down"));
     }
     health.check().await.map_err(|reason| ApiError::new(code::NOT_READY, reason))?;
-    Ok(super::reply::json(&json!({ "status": "ready" })))
+    Ok(super::reply::json(&Status { status: Word::Ready }))
 }
 
-/// `GET /metrics`: OpenMetrics text.
+/// What has it counted?
+///
+/// All metrics of the gateway, as OpenMetrics text.
+#[utoipa::path(
+    get, path = "/metrics", operation_id = "metrics", tag = "operations",
+    responses(
+        (status = 200, description = "The metrics.", body = String, content_type = "application/openmetrics-text"),
+        refusals::Metrics,
+    ),
+)]
 pub async fn metrics(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")], metrics.render())

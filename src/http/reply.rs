@@ -3,7 +3,7 @@
 pub mod page;
 pub mod record;
 pub mod stream;
-mod tag;
+pub mod tag;
 
 use super::error::{ApiError, code};
 use crate::broadcast::Problem;

@@ -2,35 +2,55 @@
 
 use super::error::{ApiError, code};
 use super::state::AppState;
-use super::{examples, layers, ops, v1};
+use super::{examples, layers, openapi, ops, v1};
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// The gateway's routes, with what every request passes through in front of them; those of operations only where they have
 /// no listener of their own.
 pub fn router(state: AppState, with_operations: bool) -> Router {
-    let native = Router::new()
-        .route("/v1/topics", get(v1::topics::list))
-        .route("/v1/topics/{topics}", get(v1::topics::describe).put(v1::topics::create))
-        .route("/v1/topics/{topics}/records", post(v1::records::produce).get(v1::records::page))
-        .route("/v1/topics/{topics}/partitions/{partition}/records/{offset}", get(v1::record::show))
-        .route("/v1/topics/{topics}/stream", get(v1::stream::open))
-        .route("/v1/cluster", get(v1::cluster::describe));
-    let routes = if with_operations { native.merge(operational()) } else { native };
+    let routes = if with_operations { native().merge(operational()) } else { native() };
+    let routes = Router::from(routes).merge(pages());
     let routes = if state.has_examples() { routes.merge(examples::routes()) } else { routes };
     finish(routes, state)
 }
 
 /// The routes of operations alone.
 pub fn operations(state: AppState) -> Router {
-    finish(operational(), state)
+    finish(operational().into(), state)
 }
 
-fn operational() -> Router<AppState> {
+/// What programs ask for: the routes that the OpenAPI document has, wherever they are served.
+pub fn documented() -> OpenApiRouter<AppState> {
+    native().merge(operational())
+}
+
+fn native() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(v1::topics::list))
+        .routes(routes!(v1::topics::describe, v1::topics::create::create))
+        .routes(routes!(v1::records::produce, v1::records::page))
+        .routes(routes!(v1::record::show))
+        .routes(routes!(v1::stream::open))
+        .routes(routes!(v1::cluster::describe))
+        .routes(routes!(openapi::serve))
+}
+
+fn operational() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(ops::livez))
+        .routes(routes!(ops::readyz))
+        .routes(routes!(ops::metrics))
+}
+
+/// What people look at in a browser.
+fn pages() -> Router<AppState> {
     Router::new()
-        .route("/livez", get(ops::livez))
-        .route("/readyz", get(ops::readyz))
-        .route("/metrics", get(ops::metrics))
+        .route("/docs", get(openapi::ui::page))
+        .route("/docs/", get(openapi::ui::from_folder))
+        .route("/docs/{file}", get(openapi::ui::file))
 }
 
 fn finish(routes: Router<AppState>, state: AppState) -> Router {

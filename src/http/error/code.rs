@@ -3,6 +3,7 @@
 //! `docs/errors.md` is written from it, and a test holds the two together. A code's name and status never change.
 
 use std::fmt::Write;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 /// A kind of problem.
 #[derive(Debug, PartialEq, Eq)]
@@ -97,6 +98,13 @@ codes! {
         "The gateway cannot serve now: it is shutting down, or Kafka does not answer.";
     DELIVERY_TIMED_OUT = "delivery_timed_out", 504, true, "Timed out",
         "Kafka did not confirm in time. `written` says whether the record may have been written all the same.";
+}
+
+/// A code's name, as the OpenAPI document describes it.
+pub fn schema() -> Object {
+    let names =
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(ALL.iter().map(|code| code.name)));
+    names.description(Some("The problem's stable name.")).build()
 }
 
 /// The reference of all codes, in Markdown.

@@ -13,6 +13,7 @@ use base64::alphabet;
 use base64::engine::general_purpose::GeneralPurpose;
 use base64::engine::{DecodePaddingMode, Engine, GeneralPurposeConfig};
 use bytes::Bytes;
+use utoipa::IntoParams;
 
 /// Bodies with a meaning of their own, which are not one record; they are served when their issue is done.
 const NOT_ONE_RECORD: [&str; 4] = [
@@ -36,6 +37,45 @@ const LENIENT: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+
+/// The parameters that a record is described by, as the document tells them.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "for the document: the values are taken one by one")]
+pub struct ProduceParameters {
+    /// The key, as text. Of `key`, `key_base64` and `key_pointer` one may be given; without any the key is null.
+    #[param(required = false, example = "c-17")]
+    key: String,
+    /// The key's bytes, in either alphabet of base64, padded or not.
+    #[param(required = false, pattern = "^([A-Za-z0-9+/]*|[A-Za-z0-9_-]*)={0,2}$", example = "Yy0xNw==")]
+    key_base64: String,
+    /// A JSON pointer (RFC 6901) into the value: the key is what it points at, a string's own text, anything else as
+    /// compact JSON, and null where there is nothing.
+    #[param(required = false, pattern = "^(/.*)?$", example = "/user/id")]
+    key_pointer: String,
+    /// The partition; without it the key decides as Java's default partitioner does (murmur2), or chance where there is no
+    /// key.
+    #[param(required = false, minimum = 0, example = 0)]
+    partition: i32,
+    /// The record's time, RFC 3339 or epoch milliseconds, later than 1970-01-01T00:00:00Z; without it the time at which it
+    /// is sent.
+    #[param(required = false, example = "2026-11-22T08:00:00Z")]
+    timestamp: String,
+    /// How many replicas must hold the record before the answer: all in-sync ones, the leader, or none (202, without an
+    /// offset).
+    #[param(required = false, inline, default = "all")]
+    acks: Acks,
+    /// Writes null as the value, for which the body must be empty. An empty body without it is an empty value.
+    #[param(required = false, default = false)]
+    tombstone: bool,
+    /// A record header, `Name:text`, exact in case. May be repeated: order and repeats are kept. HTTP headers
+    /// `Kafka-Header-<name>: text` become record headers too, with their names in lower case.
+    #[param(required = false, explode, example = json!(["trace:ab12"]))]
+    header: Vec<String>,
+    /// A record header whose value is not text, `Name:` and base64. May be repeated.
+    #[param(required = false, explode, example = json!(["span:q1I="]))]
+    header_base64: Vec<String>,
+}
 
 /// A record ready to be sent, and how many replicas must confirm it.
 pub struct OneRecord {

@@ -7,6 +7,47 @@ use crate::broadcast::Reading;
 use crate::record::start::StartError;
 use crate::record::{Cursor, Isolation, OnLoss, PartitionSet, Selection, Start, Until, ValueForm};
 use axum::http::HeaderMap;
+use utoipa::IntoParams;
+
+/// The parameters that [`reading`] takes, as the document tells them.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "for the document: the values are taken one by one")]
+pub struct ReadingParameters {
+    /// Where to begin: `latest`, `earliest`, a time (RFC 3339 or epoch milliseconds), `-N` for the last N records of each
+    /// partition (at most 10 000), `PARTITION:OFFSET,…` (one topic only), or a cursor.
+    #[param(required = false, default = "latest", example = "earliest")]
+    from: String,
+    /// Where to end: `now` is the end of the logs as they stand when the request comes, a time (RFC 3339 or epoch
+    /// milliseconds) is before the first record of each partition stamped at or after it. Without it there is no end.
+    #[param(required = false, example = "now")]
+    until: String,
+    /// Only these partitions, of every topic: numbers and ranges.
+    #[param(required = false, pattern = "^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$", example = "0,3-5")]
+    partition: String,
+    /// Whether records of transactions are seen that are not yet, or never, committed.
+    #[param(required = false, inline, default = "committed")]
+    isolation: Isolation,
+    /// What to do when the position is gone: tell it and go on at the first record still held, or at the end, or refuse
+    /// with 410 `position_lost`.
+    #[param(required = false, inline, default = "earliest")]
+    on_loss: OnLoss,
+    /// A cursor to go on from: the id of the last event, or the `next` of the last page. It overrules `from`, and the
+    /// header `Last-Event-ID` overrules it. An empty one says nothing. `lastEventId` is the same under the name that some
+    /// clients use; `last_event_id` overrules it.
+    #[param(required = false, max_length = 4096, example = "1.HJ4iXo0fMAGzCQ")]
+    last_event_id: String,
+}
+
+/// The header that [`reading`] takes, as the document tells it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "for the document: the value is taken from the headers")]
+pub struct ReadingHeaders {
+    /// A cursor to go on from, as an EventSource brings it back by itself.
+    #[param(required = false, rename = "Last-Event-ID", max_length = 4096, example = "1.HJ4iXo0fMAGzCQ")]
+    last_event_id: String,
+}
 
 /// Takes from `query` what says what is to be read.
 ///

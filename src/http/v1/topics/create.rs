@@ -4,8 +4,9 @@ use crate::access::{Access, Action, Caller};
 use crate::http::error::{ApiError, code};
 use crate::http::extract::body::Bodies;
 use crate::http::extract::query::Query;
-use crate::http::extract::{OneTopic, authorise};
+use crate::http::extract::{OneTopic, OneTopicParameters, authorise};
 use crate::http::reply;
+use crate::http::schema::refusals;
 use crate::kafka::admin::{TopicConfig, TopicSpec};
 use crate::kafka::catalog::Topic;
 use crate::kafka::{Admin, Catalog, Error as KafkaError};
@@ -13,20 +14,61 @@ use crate::record::TopicName;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use utoipa::openapi::schema::{Schema, SchemaType};
+use utoipa::openapi::{ObjectBuilder, RefOr, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 /// The longest body taken: far more than every config Kafka has.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// The body, every field of which may be left out.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+/// What a topic is to be like. Every member may be left out, and so may the whole body.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = TopicSpec, example = json!({"partitions": 3, "configs": {"retention.ms": "60000"}}))]
 struct Wanted {
+    /// How many partitions; the cluster's default where it is left out.
+    #[schema(minimum = 1)]
     partitions: Option<i32>,
+    /// How many replicas of each; the cluster's default where it is left out.
+    #[schema(minimum = 1)]
     replication_factor: Option<i32>,
-    configs: BTreeMap<String, ConfigValue>,
+    /// Configs by Kafka's names.
+    #[schema(inline)]
+    configs: Option<BTreeMap<String, ConfigValue>>,
+}
+
+/// What became of it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"name": "orders", "result": "created"}))]
+pub struct Creation<'a> {
+    /// The topic's name.
+    name: &'a str,
+    /// What was done, or would be.
+    result: CreationResult,
+}
+
+/// What was done, or would be.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CreationResult {
+    /// The topic was made.
+    Created,
+    /// It was there as it should be.
+    Exists,
+    /// It would be made.
+    WouldCreate,
+}
+
+/// The query, as the document tells it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "for the document: the value is taken by itself")]
+pub struct CreateParameters {
+    /// Makes nothing, and says what would be made.
+    #[param(required = false, default = false)]
+    dry_run: bool,
 }
 
 /// A config as people write it; Kafka knows texts only.
@@ -39,8 +81,30 @@ enum ConfigValue {
     Switch(bool),
 }
 
-/// `PUT /v1/topics/{topics}`: 201 when the topic was made, 200 when it is there already as described, 409 when it
-/// differs. With `dry_run=true` nothing is made: `result` says what would be.
+impl PartialSchema for ConfigValue {
+    fn schema() -> RefOr<Schema> {
+        let types = [Type::String, Type::Number, Type::Boolean];
+        ObjectBuilder::new().schema_type(SchemaType::from_iter(types)).build().into()
+    }
+}
+
+impl ToSchema for ConfigValue {}
+
+/// Create a topic, or find that it is there
+///
+/// What is not said is not compared, so the same request may be sent again. The body is read as JSON whatever its
+/// Content-Type says, and has at most 64 KiB.
+#[utoipa::path(
+    put, path = "/v1/topics/{topics}", operation_id = "create_topic", tag = "topics",
+    params(OneTopicParameters, CreateParameters),
+    request_body(content = Option<Wanted>, content_type = "application/json"),
+    responses(
+        (status = 200, description = "The topic is there already as described, or with `dry_run=true` would be made.",
+            body = Creation<'static>, example = json!({"name": "orders", "result": "exists"})),
+        (status = 201, description = "The topic was made.", body = Creation<'static>),
+        refusals::CreateTopic,
+    ),
+)]
 pub async fn create(
     (State(catalog), State(admin)): (State<Catalog>, State<Admin>),
     State(access): State<Access>,
@@ -55,18 +119,18 @@ pub async fn create(
     let too_large = || ApiError::new(code::INVALID_BODY, format!("it has more than {MAX_BODY_BYTES} bytes"));
     let spec = parse(&bodies.read(body, &parts.headers, MAX_BODY_BYTES, too_large).await?)?;
     let (status, result) = match admin.create(&name, &spec, dry_run).await {
-        Ok(()) if dry_run => (StatusCode::OK, "would_create"),
+        Ok(()) if dry_run => (StatusCode::OK, CreationResult::WouldCreate),
         Ok(()) => {
             catalog.await_topic(&name).await?;
-            (StatusCode::CREATED, "created")
+            (StatusCode::CREATED, CreationResult::Created)
         }
         Err(KafkaError::TopicExists) => {
             compare(&catalog, &admin, &name, &spec).await?;
-            (StatusCode::OK, "exists")
+            (StatusCode::OK, CreationResult::Exists)
         }
         Err(error) => return Err(error.into()),
     };
-    Ok((status, reply::json(&json!({ "name": name.as_str(), "result": result }))).into_response())
+    Ok((status, reply::json(&Creation { name: name.as_str(), result })).into_response())
 }
 
 fn parse(body: &[u8]) -> Result<TopicSpec, ApiError> {
@@ -87,7 +151,8 @@ fn parse(body: &[u8]) -> Result<TopicSpec, ApiError> {
             return Err(invalid(format!("{field} is at least 1")));
         }
     }
-    let configs = wanted.configs.into_iter().map(|(name, value)| (name, value.into_text())).collect();
+    let configs =
+        wanted.configs.into_iter().flatten().map(|(name, value)| (name, value.into_text())).collect();
     Ok(TopicSpec { partitions: wanted.partitions, replication_factor: wanted.replication_factor, configs })
 }
 
