@@ -16,6 +16,7 @@ mod edge;
 mod examples;
 mod kafka;
 mod kill;
+mod openapi;
 mod packaging;
 mod page;
 mod produce;
@@ -26,7 +27,7 @@ use libtest_mimic::Arguments;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// How long a test may take in all.
+/// How long a test may take in all, unless `TEST_SECONDS` gives a long run by hand more.
 const TEST_DEADLINE: Duration = Duration::from_secs(150);
 
 fn main() -> ExitCode {
@@ -40,11 +41,14 @@ fn main() -> ExitCode {
         examples::tests(),
         kafka::tests(),
         kill::tests(),
+        openapi::tests(),
         packaging::tests(),
         page::tests(),
         produce::tests(),
         stream::tests(),
         topics::tests(),
     ];
-    harness::run(Arguments::from_args(), TEST_DEADLINE, tests.into_iter().flatten().collect())
+    let seconds = std::env::var("TEST_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    let deadline = seconds.map_or(TEST_DEADLINE, Duration::from_secs);
+    harness::run(Arguments::from_args(), deadline, tests.into_iter().flatten().collect())
 }

@@ -1,5 +1,6 @@
 //! A client of newline-delimited JSON: each line as it came, and what it says.
 
+use super::declared::{Asked, exchange};
 use super::wait::within;
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -9,6 +10,7 @@ use serde_json::Value;
 
 /// An open stream of lines.
 pub struct Lines {
+    asked: Asked,
     pub status: u16,
     pub headers: HeaderMap,
     /// Everything that came so far, byte for byte.
@@ -21,8 +23,10 @@ pub struct Lines {
 impl Lines {
     /// Sends the request and reads the head.
     pub async fn open(request: reqwest::RequestBuilder) -> Self {
-        let response = within("a stream's head", request.send()).await.expect("a reply");
+        let (asked, response) = within("a stream's head", exchange(request)).await;
+        asked.expect(response.status().as_u16(), response.headers(), None);
         Self {
+            asked,
             status: response.status().as_u16(),
             headers: response.headers().clone(),
             raw: Vec::new(),
@@ -45,6 +49,9 @@ impl Lines {
                 let line = line
                     .unwrap_or_else(|error| panic!("{error}: {:?}", String::from_utf8_lossy(&rest[..end])));
                 self.told += end + 1;
+                if self.status == 200 {
+                    self.asked.expect_line(&line);
+                }
                 return Some(line);
             }
             let Some(chunk) = within("more of the stream", self.body.next()).await else {

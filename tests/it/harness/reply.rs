@@ -1,5 +1,6 @@
 //! A whole HTTP reply, with what tests ask of it.
 
+use super::declared::exchange;
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
@@ -13,9 +14,13 @@ pub struct Reply {
 }
 
 impl Reply {
-    pub(super) async fn read(response: reqwest::Response) -> Self {
+    /// Sends a request and reads the whole reply, which must be one that the OpenAPI document declares.
+    pub(super) async fn to(request: reqwest::RequestBuilder) -> Self {
+        let (asked, response) = exchange(request).await;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Self { status, headers, body: response.bytes().await.expect("a whole body") }
+        let body = response.bytes().await.expect("a whole body");
+        asked.expect(status, &headers, Some(&body));
+        Self { status, headers, body }
     }
 
     /// The body as text.

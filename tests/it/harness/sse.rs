@@ -3,6 +3,7 @@
 //!
 //! It never reconnects: tests do that by hand, with the id that they were given.
 
+use super::declared::{Asked, exchange};
 use super::wait::within;
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -123,6 +124,7 @@ impl Parser {
 
 /// An open stream.
 pub struct Sse {
+    asked: Asked,
     pub status: u16,
     pub headers: HeaderMap,
     /// Everything that came so far, byte for byte.
@@ -135,8 +137,10 @@ pub struct Sse {
 impl Sse {
     /// Sends the request and reads the head.
     pub async fn open(request: reqwest::RequestBuilder) -> Self {
-        let response = within("a stream's head", request.send()).await.expect("a reply");
+        let (asked, response) = within("a stream's head", exchange(request)).await;
+        asked.expect(response.status().as_u16(), response.headers(), None);
         Self {
+            asked,
             status: response.status().as_u16(),
             headers: response.headers().clone(),
             raw: Vec::new(),
@@ -155,6 +159,9 @@ impl Sse {
     pub async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(event) = self.ready.pop_front() {
+                if self.status == 200 {
+                    self.asked.expect_event(&event.kind, &event.data);
+                }
                 return Some(event);
             }
             if !self.more().await {

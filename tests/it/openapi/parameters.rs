@@ -1,0 +1,49 @@
+//! That the document has the parameters that handlers take: a refusal names those an operation knows.
+
+use crate::harness::{Context, DECLARED, Test, send};
+use crate::tests;
+use serde_json::Value;
+
+pub fn tests() -> Vec<Test> {
+    tests![every_operation_knows_the_parameters_that_the_document_tells]
+}
+
+/// A second name of `last_event_id`, told in its description: makers of clients fold the two into one name and give up.
+const ALIAS: &str = "lastEventId";
+
+/// Operations that look at no query.
+const WITHOUT_QUERY: [&str; 4] = ["livez", "metrics", "openapi", "readyz"];
+
+async fn every_operation_knows_the_parameters_that_the_document_tells(context: Context) {
+    let gateway = context.gateway().await;
+    let mut asked = 0;
+    for (template, item) in DECLARED.document()["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("operations") {
+            let name = operation["operationId"].as_str().expect("a name");
+            let declared = query_of(operation);
+            if WITHOUT_QUERY.contains(&name) {
+                assert!(declared.is_empty(), "{name}: {declared:?}");
+                continue;
+            }
+            let path = template.replace("{topics}", "t").replace("{partition}", "0").replace("{offset}", "0");
+            let request = gateway.request(&method.to_uppercase(), &format!("{path}?no_such_parameter=1"));
+            let detail = send(request).await.refusal(400, "unknown_parameter");
+            let known = detail.rsplit_once("it knows ").map_or("", |(_, known)| known);
+            let mut known: Vec<_> =
+                known.split(", ").filter(|known| !known.is_empty() && *known != ALIAS).collect();
+            known.sort_unstable();
+            assert_eq!(declared, known, "{name}: {detail}");
+            asked += 1;
+        }
+    }
+    assert!(asked >= 8, "{asked}");
+}
+
+/// The names of the query parameters of an operation, in order.
+fn query_of(operation: &Value) -> Vec<&str> {
+    let parameters = operation["parameters"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let query = parameters.iter().filter(|parameter| parameter["in"] == "query");
+    let mut names: Vec<_> = query.map(|parameter| parameter["name"].as_str().expect("a name")).collect();
+    names.sort_unstable();
+    names
+}
