@@ -49,6 +49,10 @@ pub enum Capability {
     NodeClients,
     /// The Python clients of `tests/clients`.
     PythonClients,
+    /// Node.js, and npm's tools for the OpenAPI document.
+    OpenapiNode,
+    /// Python's tools for the OpenAPI document.
+    OpenapiPython,
 }
 
 impl Capability {
@@ -68,6 +72,8 @@ impl Capability {
             Self::Python => "python",
             Self::NodeClients => "node_clients",
             Self::PythonClients => "python_clients",
+            Self::OpenapiNode => "openapi_node",
+            Self::OpenapiPython => "openapi_python",
         }
     }
 
@@ -84,6 +90,8 @@ impl Capability {
                 | Self::Python
                 | Self::NodeClients
                 | Self::PythonClients
+                | Self::OpenapiNode
+                | Self::OpenapiPython
         )
     }
 
@@ -103,6 +111,12 @@ impl Capability {
             Self::Python => once!(tools::runs("python3", "--version")),
             Self::NodeClients => once!(tools::runs("node", "--version") && tools::node_modules().is_some()),
             Self::PythonClients => once!(tools::python().is_some_and(|path| tools::runs(path, "--version"))),
+            Self::OpenapiNode => {
+                once!(tools::runs("node", "--version") && tools::openapi_node_modules().is_some())
+            }
+            Self::OpenapiPython => {
+                once!(tools::openapi_python().is_some_and(|bin| tools::runs(bin.join("python"), "--version")))
+            }
         }
     }
 

@@ -81,6 +81,27 @@ impl Program {
         until("the program ends", || async { self.has_ended().then_some(()) }).await;
     }
 
+    /// Reads it to its end, which must come within `deadline`: all that it said.
+    ///
+    /// # Errors
+    /// The same, when it failed.
+    pub async fn finish(mut self, deadline: Duration) -> Result<String, String> {
+        let mut said = String::new();
+        let reads = async {
+            while let Some(line) = self.lines.recv().await {
+                said.push_str(&line);
+                said.push('\n');
+            }
+        };
+        if tokio::time::timeout(deadline, reads).await.is_err() {
+            panic!("not over after {deadline:?}: {said}\n{}", self.said());
+        }
+        self.ended().await;
+        let succeeded = self.process.wait().expect("our own child").success();
+        said.push_str(&self.said());
+        if succeeded { Ok(said) } else { Err(said) }
+    }
+
     fn id(&self) -> Pid {
         Pid::from_raw(self.process.id() as i32).expect("a process has an id")
     }

@@ -32,6 +32,16 @@ pub fn python() -> Option<PathBuf> {
     Some(installed("python", "requirements.txt")?.join("bin/python"))
 }
 
+/// npm's tools for the OpenAPI document: a folder `node_modules`.
+pub fn openapi_node_modules() -> Option<PathBuf> {
+    Some(installed("openapi-node", "openapi/package-lock.json")?.join("node_modules"))
+}
+
+/// The programs that come with Python's tools for the OpenAPI document.
+pub fn openapi_python() -> Option<PathBuf> {
+    Some(installed("openapi-python", "openapi/requirements.txt")?.join("bin"))
+}
+
 /// A folder of clients, if it was installed by the list that is committed here.
 fn installed(folder: &str, list: &str) -> Option<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
