@@ -95,6 +95,10 @@ fn complete(operation: &mut Operation, told: &mut BTreeSet<String>) {
         // The derive says that a parameter is not deprecated, which goes without saying.
         parameter.deprecated = None;
     }
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        // None is needed: that of a record is then its empty value.
+        body.required = None;
+    }
     parameters.push(RefOr::Ref(Ref::new(format!("#/components/parameters/{REQUEST_ID}"))));
     for response in operation.responses.responses.values_mut() {
         let RefOr::T(response) = response else { continue };

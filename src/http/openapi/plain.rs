@@ -1,7 +1,10 @@
 //! Schemas as one would write them by hand.
 //!
 //! The derive says what it adds to a schema that stands in place (a default, a description) as a second schema that must
-//! hold too, of type `object`, which no string is; and that a body may be left out as "this or null".
+//! hold too, of type `object`, which no string is; and that a body may be left out as "this or null". And a page that lets
+//! people try an operation begins with the examples of all its parameters, some of which exclude each other: where a
+//! parameter may be left out its example is the schema's, which is only shown; and the first type of a body that such a page
+//! offers is text, which people can write.
 
 use serde_json::{Map, Value};
 
@@ -13,6 +16,15 @@ pub fn plainly(document: &mut Value) {
                 *members = folded;
             }
             members.values_mut().for_each(plainly);
+            if members.get("required") == Some(&Value::Bool(false)) {
+                show_example(members);
+            }
+            if let Some(Value::Object(types)) =
+                members.get_mut("requestBody").and_then(|body| body.get_mut("content"))
+                && let Some(text) = types.shift_remove("text/plain")
+            {
+                types.shift_insert(0, "text/plain".to_owned(), text);
+            }
         }
         Value::Array(items) => items.iter_mut().for_each(plainly),
         _ => {}
@@ -44,6 +56,14 @@ fn folded(members: &Map<String, Value>) -> Option<Map<String, Value>> {
     }
 }
 
+/// Moves the example of a parameter into its schema.
+fn show_example(parameter: &mut Map<String, Value>) {
+    let Some(example) = parameter.shift_remove("example") else { return };
+    if let Some(Value::Object(schema)) = parameter.get_mut("schema") {
+        schema.insert("examples".to_owned(), Value::Array(vec![example]));
+    }
+}
+
 fn pair<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a [Value; 2]> {
     members.get(name)?.as_array()?.as_slice().try_into().ok()
 }
@@ -62,6 +82,17 @@ mod tests {
         assert_eq!(
             schema,
             json!({"a": {"type": "string", "enum": ["x", "y"], "description": "words", "default": "x"}})
+        );
+    }
+
+    #[test]
+    fn the_example_of_a_parameter_that_may_be_left_out_is_only_shown() {
+        let mut parameter =
+            json!({"name": "a", "required": false, "schema": {"type": "string"}, "example": "x"});
+        plainly(&mut parameter);
+        assert_eq!(
+            parameter,
+            json!({"name": "a", "required": false, "schema": {"type": "string", "examples": ["x"]}})
         );
     }
 

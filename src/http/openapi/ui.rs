@@ -15,7 +15,7 @@ use std::sync::Arc;
 use utoipa_swagger_ui::Config;
 
 /// What the page may do: run and show what this gateway serves, and ask it.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The page.

@@ -3,6 +3,7 @@
 //! It gets a process group, so that what it starts ends with it: the group is killed when the handle is dropped. What
 //! it says on standard error is told when it was expected to say more. The gateway's own binary is [`super::Child`]'s.
 
+use super::kafka::off_thread;
 use super::wait::{DEADLINE, until};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 use std::io::{BufRead, BufReader, Read};
@@ -98,6 +99,13 @@ impl Program {
         }
         self.ended().await;
         let succeeded = self.process.wait().expect("our own child").success();
+        let readers = std::mem::take(&mut self.readers);
+        off_thread(move || {
+            for reader in readers {
+                reader.join().expect("reading lines does not panic");
+            }
+        })
+        .await;
         said.push_str(&self.said());
         if succeeded { Ok(said) } else { Err(said) }
     }

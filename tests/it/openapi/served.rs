@@ -1,6 +1,6 @@
 //! The document and the page that shows it, as the gateway serves them.
 
-use crate::harness::{Child, Context, DECLARED, Test, send};
+use crate::harness::{Browser, Child, Context, DECLARED, Test, send};
 use crate::tests;
 
 pub fn tests() -> Vec<Test> {
@@ -9,6 +9,7 @@ pub fn tests() -> Vec<Test> {
         the_command_prints_the_document_without_a_configuration,
         every_operation_has_a_name_a_summary_and_an_example_of_each_refusal,
         the_page_of_the_document_loads_nothing_from_elsewhere,
+        the_page_of_the_document_shows_and_tries_every_operation needs [Chromium],
     ]
 }
 
@@ -80,4 +81,32 @@ async fn the_page_of_the_document_loads_nothing_from_elsewhere(context: Context)
     assert_eq!(gateway.get("/docs/").await.text(), html, "a slash leads to the same page");
     gateway.get("/docs/swagger-initializer.js").await.refusal(404, "not_found");
     gateway.get("/docs/..%2f..%2fetc%2fpasswd").await.refusal(404, "not_found");
+}
+
+async fn the_page_of_the_document_shows_and_tries_every_operation(context: Context) {
+    let (gateway, topic) = (context.gateway().await, context.topic("tried", 1).await);
+    let mut browser = Browser::start().await;
+    let mut tab = browser.open(&gateway.url("/docs#/records/produce"), [1100, 1400]).await;
+    let methods = DECLARED.document()["paths"].as_object().expect("paths").values();
+    let count = methods.map(|item| item.as_object().expect("operations").len()).sum::<usize>();
+    tab.until(&format!("document.querySelectorAll('.opblock').length === {count}")).await;
+    tab.until("document.querySelector('.opblock.is-open .try-out__btn') !== null").await;
+    tab.evaluate("document.querySelector('.opblock.is-open .try-out__btn').click()").await;
+    tab.until("document.querySelector('.opblock.is-open .execute') !== null").await;
+    // What is filled in beforehand must make a request as it stands; only the topic is another.
+    let set = format!(
+        "(() => {{ const field = document.querySelector('.opblock.is-open [data-param-name=topics] input'); \
+         Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(field, '{topic}'); \
+         field.dispatchEvent(new Event('input', {{bubbles: true}})); \
+         field.dispatchEvent(new FocusEvent('focusout', {{bubbles: true}})); }})()"
+    );
+    tab.evaluate(&set).await;
+    tab.until(&format!("document.querySelector('[data-param-name=topics] input').value === '{topic}'")).await;
+    tab.evaluate("document.querySelector('.opblock.is-open .execute').click()").await;
+    tab.until(
+        "document.querySelector('.live-responses-table .response .response-col_status')?.innerText.startsWith('200')",
+    )
+    .await;
+    let page = gateway.page(&topic, "from=earliest").await.json(200);
+    assert_eq!(page["records"][0]["value"]["total"], 12.5, "{page}");
 }

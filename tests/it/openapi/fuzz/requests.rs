@@ -264,7 +264,12 @@ fn values(parameter: &Value) -> Vec<Vec<u8>> {
     let told = [&parameter["example"], &schema["default"], &schema["minimum"], &schema["maximum"]];
     let mut values: Vec<_> = told.into_iter().filter(|value| !value.is_null()).map(text).collect();
     values.extend(schema["enum"].as_array().into_iter().flatten().map(text));
-    values.extend(parameter["example"].as_array().into_iter().flatten().map(text));
+    let examples = schema["examples"].as_array().into_iter().flatten();
+    values.extend(
+        examples
+            .flat_map(|example| example.as_array().cloned().unwrap_or_else(|| vec![example.clone()]))
+            .map(|example| text(&example)),
+    );
     values.extend(schema["minimum"].as_i64().map(|least| (least - 1).to_string().into_bytes()));
     values.extend(schema["maximum"].as_i64().map(|most| (most + 1).to_string().into_bytes()));
     if schema["type"] == "boolean" {
