@@ -29,7 +29,11 @@ use utoipa::openapi::{
 #[openapi(
     info(
         title = "Sluicegate",
-        description = "An HTTP and server-sent-events gateway to Apache Kafka.\n\nJSON is snake_case; record times are epoch milliseconds, and inputs take RFC 3339 too. A duration is an integer with its unit: `250ms`, `20s`, `15m`, `24h`, or `0`. A query parameter that an operation does not know is refused, and the refusal names those it knows. Every refusal is a problem (RFC 9457): branch on its `code`.",
+        description = "An HTTP and server-sent-events gateway to Apache Kafka.\n\n\
+            JSON is snake_case; record times are epoch milliseconds, and inputs take RFC 3339 too. A duration is an \
+            integer with its unit: `250ms`, `20s`, `15m`, `24h`, or `0`. A query parameter that an operation does not \
+            know is refused, and the refusal names those it knows. Every refusal is a problem (RFC 9457): branch on \
+            its `code`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     security(()),

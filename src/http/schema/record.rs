@@ -36,8 +36,6 @@ pub struct Record {
     /// The key is not UTF-8 and stands in base64.
     #[schema(required = false)]
     key_encoding: Base64,
-    /// `[name, value]`, and `[name, value, "base64"]` where the value is not UTF-8. The value may be null; order and
-    /// repeats are the writer's.
     #[schema(schema_with = headers)]
     headers: Vec<Value>,
     /// The value: any JSON.
@@ -46,8 +44,7 @@ pub struct Record {
     /// text, `base64` its bytes, `json` a JSON string or null.
     #[schema(required = false)]
     value_encoding: ValueEncoding,
-    /// The value is null because the record is a tombstone.
-    #[schema(required = false, schema_with = always)]
+    #[schema(required = false, schema_with = tombstone)]
     tombstone: bool,
 }
 
@@ -104,14 +101,17 @@ impl PartialSchema for Binary {
 
 impl ToSchema for Binary {}
 
-/// A member of `headers`.
+/// Pairs, and triples where a value stands in base64.
 fn headers() -> Array {
     let text = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null]));
     let header = ArrayBuilder::new().items(text).min_items(Some(2)).max_items(Some(3));
-    ArrayBuilder::new().items(header).build()
+    let description = "`[name, value]`, and `[name, value, \"base64\"]` where the value is not UTF-8. The value may be \
+                       null; order and repeats are the writer's.";
+    ArrayBuilder::new().items(header).description(Some(description)).build()
 }
 
 /// `true`: it is left out otherwise.
-fn always() -> Object {
-    ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([json!(true)])).build()
+fn tombstone() -> Object {
+    let word = ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([json!(true)]));
+    word.description(Some("The value is null because the record is a tombstone.")).build()
 }

@@ -64,7 +64,6 @@ pub struct Ready {
     /// The stream's lifetime, if it has one.
     #[schema(required = false, minimum = 0)]
     max_age_ms: i64,
-    /// Ids stand only on the last record of each flush.
     #[schema(required = false, schema_with = flush)]
     ids: String,
     /// `-N` found fewer records, though the log may hold more.
@@ -201,8 +200,10 @@ pub enum LineEvent {
     Ping,
 }
 
+/// A word that is left out otherwise.
 fn flush() -> Object {
-    ObjectBuilder::new().schema_type(Type::String).enum_values(Some([json!("flush")])).build()
+    let word = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([json!("flush")]));
+    word.description(Some("Ids stand only on the last record of each flush.")).build()
 }
 
 /// A stream of events, for the document.

@@ -25,17 +25,21 @@ use axum::response::{IntoResponse, Response};
     get, path = "/v1/topics/{topics}/stream", operation_id = "open_stream", tag = "records",
     params(TopicsParameters, ReadingParameters, StreamParameters, ReadingHeaders),
     responses(
-        (status = 200, description = "The stream. Its events, and the data of each, are those of `StreamEvents`; its lines are those of `StreamLine`. It ends between two of them.",
+        (status = 200, description = "The stream. Its events, and the data of each, are those of `StreamEvents`; its \
+            lines are those of `StreamLine`. It ends between two of them.",
             content(
                 (inline(EventStream) = "text/event-stream", example = json!(EVENTS)),
                 (inline(LineStream) = "application/x-ndjson", example = json!(LINES)),
             ),
             headers(
-                ("Kafka-Stream-Start" = String, description = "The cursor at which the stream begins; left out where it is long, for `ready` has it."),
+                ("Kafka-Stream-Start" = String, description = "The cursor at which the stream begins; left out where \
+                    it is long, for `ready` has it."),
                 ("Kafka-Stream-Loss" = inline(OpeningLoss), description = "The worst that happened to the position."),
-                ("Kafka-Stream-Status" = u16, description = "The status that the stream's only event, a `fault`, stands for."),
+                ("Kafka-Stream-Status" = u16, description = "The status that the stream's only event, a `fault`, \
+                    stands for."),
             )),
-        (status = 204, description = "The cursor is finished: the stream that wrote it reached its `until`. An EventSource stops for good."),
+        (status = 204, description = "The cursor is finished: the stream that wrote it reached its `until`. An \
+            EventSource stops for good."),
         refusals::OpenStream,
     ),
     extensions(("x-fault-codes" = json!(refusals::faults()))),
