@@ -19,14 +19,14 @@ pub fn is_operation(path: &str) -> bool {
 
 /// How the gateway is.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Status {
-    status: Word,
+pub struct Probe {
+    status: ProbeStatus,
 }
 
 /// How the gateway is, in a word.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Word {
+pub enum ProbeStatus {
     /// It turns.
     Ok,
     /// It can serve.
@@ -39,12 +39,12 @@ pub enum Word {
 #[utoipa::path(
     get, path = "/livez", operation_id = "livez", tag = "operations",
     responses(
-        (status = 200, description = "The process turns.", body = Status, example = json!({"status": "ok"})),
+        (status = 200, description = "The process turns.", body = Probe, example = json!({"status": "ok"})),
         refusals::Alive,
     ),
 )]
 pub async fn livez() -> impl IntoResponse {
-    super::reply::json(&Status { status: Word::Ok })
+    super::reply::json(&Probe { status: ProbeStatus::Ok })
 }
 
 /// Can it serve?
@@ -53,7 +53,7 @@ pub async fn livez() -> impl IntoResponse {
 #[utoipa::path(
     get, path = "/readyz", operation_id = "readyz", tag = "operations",
     responses(
-        (status = 200, description = "Kafka answers, and the gateway is not shutting down.", body = Status,
+        (status = 200, description = "Kafka answers, and the gateway is not shutting down.", body = Probe,
             example = json!({"status": "ready"})),
         refusals::Ready,
     ),
@@ -66,7 +66,7 @@ pub async fn readyz(
         return Err(ApiError::new(code::NOT_READY, "the gateway is shutting down"));
     }
     health.check().await.map_err(|reason| ApiError::new(code::NOT_READY, reason))?;
-    Ok(super::reply::json(&Status { status: Word::Ready }))
+    Ok(super::reply::json(&Probe { status: ProbeStatus::Ready }))
 }
 
 /// What has it counted?

@@ -35,7 +35,7 @@ pub struct Record {
     key: Option<String>,
     /// The key is not UTF-8 and stands in base64.
     #[schema(required = false)]
-    key_encoding: Base64,
+    key_encoding: KeyEncoding,
     #[schema(schema_with = headers)]
     headers: Vec<Value>,
     /// The value: any JSON.
@@ -51,7 +51,7 @@ pub struct Record {
 /// The standard alphabet of RFC 4648, padded.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
-pub enum Base64 {
+pub enum KeyEncoding {
     Base64,
 }
 

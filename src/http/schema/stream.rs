@@ -5,7 +5,7 @@
     reason = "shapes for the document: the bytes are written without them, for all clients at once"
 )]
 
-use super::record::{Base64, Record};
+use super::record::{KeyEncoding, Record};
 use crate::http::error::Problem;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -57,7 +57,7 @@ pub struct Ready {
     #[schema(inline)]
     end: Positions,
     /// The worst that happened to the position that was brought.
-    loss: OpeningLoss,
+    loss: Loss,
     /// The longest silence.
     #[schema(minimum = 0)]
     heartbeat_ms: i64,
@@ -74,7 +74,7 @@ pub struct Ready {
 /// What happened to a position.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
-pub enum OpeningLoss {
+pub enum Loss {
     None,
     Foreign,
     Recreated,
@@ -171,7 +171,7 @@ pub struct Tombstone {
     key: Option<String>,
     /// The key is not UTF-8 and stands in base64.
     #[schema(required = false)]
-    key_encoding: Base64,
+    key_encoding: KeyEncoding,
 }
 
 /// What every line of a stream of lines has: `@` and the members of the event of that name, or, without `@`, those of a

@@ -13,7 +13,7 @@ use crate::http::extract::{
 use crate::http::reply;
 use crate::http::schema::record::{self, Binary};
 use crate::http::schema::refusals;
-use crate::http::schema::stream::OpeningLoss;
+use crate::http::schema::stream::Loss;
 use crate::http::state::Limits;
 use crate::produce::Produce;
 use crate::record::{Acks, ValueForm};
@@ -126,16 +126,16 @@ pub async fn produce(
     responses(
         (status = 200, description = "A page.", body = record::Page, headers(
             ("ETag" = String, description = "Changes with what the page holds."),
-            ("Kafka-Stream-Loss" = inline(OpeningLoss), description = "The worst that happened to the position."),
+            ("Kafka-Stream-Loss" = inline(Loss), description = "The worst that happened to the position."),
         )),
         (status = 204, description = "Nothing stands behind the position, even after `wait`; or the cursor is finished.",
             headers(
                 ("Kafka-Stream-Next" = String, description = "Where to go on: what `next` is in a page."),
-                ("Kafka-Stream-Loss" = inline(OpeningLoss), description = "The worst that happened to the position."),
+                ("Kafka-Stream-Loss" = inline(Loss), description = "The worst that happened to the position."),
             )),
         (status = 304, description = "`If-None-Match` names the page as it is.", headers(
             ("ETag" = String, description = "The page's tag."),
-            ("Kafka-Stream-Loss" = inline(OpeningLoss), description = "The worst that happened to the position."),
+            ("Kafka-Stream-Loss" = inline(Loss), description = "The worst that happened to the position."),
         )),
         refusals::ReadPage,
     ),

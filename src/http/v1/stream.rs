@@ -9,7 +9,7 @@ use crate::http::extract::reading::{ReadingHeaders, ReadingParameters, reading};
 use crate::http::extract::{RequestId, Topics, TopicsParameters, authorise_reading};
 use crate::http::reply::stream;
 use crate::http::schema::refusals;
-use crate::http::schema::stream::{EVENTS, EventStream, LINES, LineStream, OpeningLoss};
+use crate::http::schema::stream::{EVENTS, EventStream, LINES, LineStream, Loss};
 use crate::http::state::Limits;
 use crate::record::Cursor;
 use axum::extract::State;
@@ -34,7 +34,7 @@ use axum::response::{IntoResponse, Response};
             headers(
                 ("Kafka-Stream-Start" = String, description = "The cursor at which the stream begins; left out where \
                     it is long, for `ready` has it."),
-                ("Kafka-Stream-Loss" = inline(OpeningLoss), description = "The worst that happened to the position."),
+                ("Kafka-Stream-Loss" = inline(Loss), description = "The worst that happened to the position."),
                 ("Kafka-Stream-Status" = u16, description = "The status that the stream's only event, a `fault`, \
                     stands for."),
             )),

@@ -1,7 +1,7 @@
 //! The document judged by tools of others: a linter, and schemathesis, which asks the gateway by it.
 
 use super::{committed, program};
-use crate::harness::{Context, Program, Test, tools};
+use crate::harness::{Context, Program, Test, seed, tools};
 use crate::tests;
 use std::process::Command;
 use std::time::Duration;
@@ -40,6 +40,7 @@ async fn schemathesis_is_answered_as_the_document_says(context: Context) {
     let mut ask = Command::new(bin.join("schemathesis"));
     ask.arg("--config-file").arg(program("schemathesis.toml")).arg("run").arg(committed());
     ask.args(["--url", &gateway.url(""), "--max-time", ASKS, "--workers", "2", "--output-truncate", "false"]);
+    ask.args(["--seed", &seed("schemathesis").to_string()]);
     ask.current_dir(folder.path()).envs([("TOPIC", topic.as_str()), ("NO_COLOR", "1")]);
     ask.env("SCHEMATHESIS_HOOKS", program("codes.py"));
     let said = Program::start(&mut ask).finish(JUDGES).await.unwrap_or_else(|said| panic!("{said}"));
