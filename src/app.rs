@@ -24,7 +24,7 @@ use futures_util::future::{self, FutureExt};
 use inherited::Inherited;
 use listener::Listener;
 pub use probe::healthcheck;
-use server::Server;
+use server::{Server, TURNED_AWAY};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -136,7 +136,7 @@ impl App {
         let (admin_of, metrics_of) = (admin.clone(), metrics.clone());
         let parts = Parts { produce, broadcast, catalog, admin, access, limits, bodies, metrics, examples };
         let state = AppState::new(parts, &config.listen, drain.clone());
-        let most = descriptors::fit(config.listen.max_connections, config.streams.max_readers);
+        let most = descriptors::fit(config.listen.max_connections, reserved(config));
         let routes = router(state.clone(), probes.is_none());
         let operations = probes.map(|probes| {
             Server::new(vec![probes], operations(state), metrics_of.clone(), PROBES, &config.listen)
@@ -197,6 +197,13 @@ pub fn check(config: &Config) -> Result<(), Error> {
     Access::new(&config.access, config.listen.http)?;
     settings(config).check()?;
     Ok(())
+}
+
+/// How many file descriptors are kept from clients: for producers and files, for those who are told that there is no room,
+/// for probes, and for each Kafka reader a connection to each of a few brokers. A gateway that cannot reach its brokers
+/// serves nobody.
+fn reserved(config: &Config) -> usize {
+    256 + TURNED_AWAY + PROBES + config.streams.max_readers * 4
 }
 
 fn settings(config: &Config) -> Settings {

@@ -5,16 +5,9 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What is kept for producers, files and whatever else: a gateway that cannot reach its brokers serves nobody.
-const RESERVE: usize = 256;
-
-/// What a reader may need beside that: a connection to each broker that it reads from, and its thread's own files.
-const RESERVE_OF_READER: usize = 4;
-
-/// Asks for as many as are granted, and says how many connections fit beside this many Kafka readers: `wanted`, or less with
-/// a warning.
-pub fn fit(wanted: usize, readers: usize) -> usize {
-    let reserve = RESERVE + readers * RESERVE_OF_READER;
+/// Asks for as many as are granted, and says how many connections fit beside those that are `reserved`: `wanted`, or less
+/// with a warning.
+pub fn fit(wanted: usize, reserved: usize) -> usize {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, ..limit };
     let granted = match setrlimit(Resource::Nofile, raised) {
@@ -26,7 +19,7 @@ pub fn fit(wanted: usize, readers: usize) -> usize {
     };
     // No limit at all is `None`.
     let granted = granted.map_or(usize::MAX, |granted| usize::try_from(granted).unwrap_or(usize::MAX));
-    let room = granted.saturating_sub(reserve).max(granted / 2);
+    let room = granted.saturating_sub(reserved).max(granted / 2);
     if room < wanted {
         tracing::warn!(
             granted,

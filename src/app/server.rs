@@ -33,9 +33,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long connections may still speak after the listener has closed, before the idle ones are closed too.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
-/// How many are let in to be told that there is no room, and how many of them from one address.
-const TURNED_AWAY: usize = 64;
-const TURNED_AWAY_OF_ONE: usize = 16;
+/// How many are let in to be told that there is no room, and how many of them from one address: that may be a proxy, whose
+/// clients would see its own refusal otherwise.
+pub const TURNED_AWAY: usize = 256;
+const TURNED_AWAY_OF_ONE: usize = 64;
 
 /// What they may take for it.
 const TURNED_AWAY_PATIENCE: Patience = Patience {

@@ -21,9 +21,9 @@ const IDLE: usize = 10_000;
 /// come.
 const IDLE_BYTES: usize = 8 * 1024;
 
-/// What everything else may cost: the buffers of a few hundred connections that speak (128 KiB each at the most), the room
-/// for bodies (32 MiB here), and what the allocator does not give back.
-const OTHER_BYTES: usize = 160 * 1024 * 1024;
+/// What everything else may cost: the two buffers of 64 KiB that each connection that speaks may have, a thousand of them at
+/// once; the room for bodies (32 MiB here); and as much again for what the allocator does not give back.
+const OTHER_BYTES: usize = 1000 * 2 * 64 * 1024 + 2 * 32 * 1024 * 1024;
 
 /// The attacks, each with its workers.
 fn attacks() -> [(&'static str, usize, Deed); 7] {

@@ -92,7 +92,7 @@ async fn who_is_let_in_to_be_told_does_not_stay_and_the_next_are_closed(context:
     let gateway = context.gateway_with(|config| config.listen.max_connections = 1).await;
     let _only = served(&gateway).await;
     let mut waiting = Vec::new();
-    for _ in 0..16 {
+    for _ in 0..64 {
         waiting.push(Socket::connect(gateway.address()).await);
     }
     let mut beyond = Socket::connect(gateway.address()).await;

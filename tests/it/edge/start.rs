@@ -69,7 +69,7 @@ async fn a_start_without_kafka_serves_and_says_what_is_missing(context: Context)
 }
 
 async fn a_process_opens_as_many_files_as_it_may_and_says_when_they_are_few(context: Context) {
-    for (limit, lowered) in [("-Sn 300", false), ("-n 2000", true)] {
+    for (limit, lowered) in [("-Sn 300", false), ("-n 4000", true)] {
         let mut child = context.serve_under(&format!("ulimit {limit}"));
         let gateway = child.gateway().await;
         gateway.get("/livez").await.json(200);
@@ -83,7 +83,7 @@ async fn a_process_opens_as_many_files_as_it_may_and_says_when_they_are_few(cont
         let said = child.stdout().into_iter().chain(child.stderr()).collect::<Vec<_>>().join("\n");
         if lowered {
             assert!(
-                said.contains("listen.max_connections is lowered") && said.contains("connections=1488"),
+                said.contains("listen.max_connections is lowered") && said.contains("connections=2976"),
                 "{said}"
             );
         }
