@@ -9,6 +9,7 @@ pub fn tests() -> Vec<Test> {
     tests![
         a_reply_as_declared_is_taken_and_each_break_of_it_is_told,
         an_event_as_declared_is_taken_and_each_break_of_it_is_told,
+        a_number_that_no_float_holds_is_json,
     ]
 }
 
@@ -69,6 +70,17 @@ async fn a_reply_as_declared_is_taken_and_each_break_of_it_is_told(_: Context) {
     assert_eq!(check(&page, 200, &[JSON], &body), Ok(()));
     body["faults"][0]["code"] = json!("internal");
     told(check(&page, 200, &[JSON], &body), "fault");
+}
+
+/// A value that is such a number passes byte for byte, and no test may take its page for broken.
+async fn a_number_that_no_float_holds_is_json(_: Context) {
+    let headers =
+        HeaderMap::from_iter([(HeaderName::from_static("content-type"), HeaderValue::from_static(JSON.1))]);
+    let check = |body: &str| {
+        DECLARED.check(&asked("GET", "/v1/topics/a/records"), 200, &headers, Some(body.as_bytes()))
+    };
+    assert_eq!(check(r#"{"records":[{"value":1e309}],"next":"1.","up_to_date":true}"#), Ok(()));
+    assert!(check(r#"{"records":[{"value":1e309}"#).is_err(), "this is none");
 }
 
 async fn an_event_as_declared_is_taken_and_each_break_of_it_is_told(_: Context) {
