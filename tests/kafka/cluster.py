@@ -8,10 +8,11 @@ what runs where and how to stop and start each node, so that a test may kill one
      "nodes": [{"id": 1, "address": "127.0.0.1:20001", "pid": 4711, "log": "...", "config": "...",
                 "start": [...], "stop": [...], "kill": [...]}]}
 
-The last three are commands, as lists of arguments; `pid` is null while the node is stopped.
+The last three are commands, as lists of arguments; `pid` is null while the node is stopped. With
+`--secure` there is a member "secure" too: see secure.py.
 
-Python's standard library only, so that a fresh machine needs nothing but Java and Maven.
-Absent: TLS, SASL and ACLs (they come with the issue on access).
+Python's standard library only, so that a fresh machine needs nothing but Java, Maven and, for
+`--secure`, openssl.
 """
 
 import fcntl
@@ -30,12 +31,16 @@ from base64 import urlsafe_b64encode
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+sys.dont_write_bytecode = True  # nothing is left beside the sources
+
+import secure  # noqa: E402
+
 HERE = Path(__file__).resolve().parent
 START_SECONDS = 90
 STOP_SECONDS = 15
 USAGE = {
-    "up": "usage: tests/kafka/up [1|3]      start a cluster, or what is stopped of the one that is there",
-    "down": "usage: tests/kafka/down          stop every node and remove the work folder",
+    "up": "usage: tests/kafka/up [1|3] [--secure]   start a cluster, or what is stopped of the one that is there",
+    "down": "usage: tests/kafka/down                  stop every node and remove the work folder",
     "node": "usage: tests/kafka/node stop|kill|start ID",
 }
 
@@ -160,19 +165,23 @@ def free_ports(count):
     return ports
 
 
-def settings(node_id, port, controller_port, voters, folder):
+def settings(node_id, ports, voters, folder, protected):
     """One node, broker and controller in one. What is not here is Kafka's default on purpose:
-    topics are auto-created, for instance, so that a gateway that creates one by accident is seen."""
+    topics are auto-created, for instance, so that a gateway that creates one by accident is seen;
+    and they have one copy, which is quick: a test that needs three says so."""
     count = len(voters.split(","))
     copies, in_sync = (3, 2) if count >= 3 else (1, 1)
+    public = [f"{name}://127.0.0.1:{port}" for name, port in ports.items() if name != "CONTROLLER"]
+    protocols = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT"} | (secure.LISTENERS if protected else {})
     return {
         "process.roles": "broker,controller",
         "node.id": node_id,
         "controller.quorum.voters": voters,
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "PLAINTEXT",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "listeners": ",".join([*public, f"CONTROLLER://127.0.0.1:{ports['CONTROLLER']}"]),
+        "advertised.listeners": ",".join(public),
+        "listener.security.protocol.map": ",".join(f"{name}:{kind}" for name, kind in protocols.items()),
         "log.dirs": folder / "data",
         "group.initial.rebalance.delay.ms": 0,
         "offsets.topic.num.partitions": 3,
@@ -183,10 +192,10 @@ def settings(node_id, port, controller_port, voters, folder):
         "share.coordinator.state.topic.num.partitions": 3,
         "share.coordinator.state.topic.replication.factor": copies,
         "share.coordinator.state.topic.min.isr": in_sync,
-    }
+    } | (protected.settings() if protected else {})
 
 
-def plan(folder, count):
+def plan(folder, count, protect):
     """Chooses ports, writes every node's settings and formats its storage."""
     if not shutil.which("java"):
         raise Failure("java not found; tests/tools/install brings it")
@@ -195,19 +204,22 @@ def plan(folder, count):
         raise Failure("could not fetch Kafka's jars (see above)")
     classpath = f"{jars.stdout.strip()}/*"
     heap = "-Xmx1g" if count == 1 else "-Xmx512m"
-    ports = free_ports(2 * count)
-    voters = ",".join(f"{i + 1}@127.0.0.1:{ports[2 * i + 1]}" for i in range(count))
+    protected = secure.Secrets(folder) if protect else None
+    names = ["PLAINTEXT", "CONTROLLER", *(secure.LISTENERS if protect else [])]
+    free = iter(free_ports(len(names) * count))
+    ports = [{name: next(free) for name in names} for _ in range(count)]
+    voters = ",".join(f"{i + 1}@127.0.0.1:{port['CONTROLLER']}" for i, port in enumerate(ports))
     nodes = []
     for i in range(count):
         home = folder / f"node-{i + 1}"
         home.mkdir(parents=True)
         config = home / "server.properties"
-        lines = settings(i + 1, ports[2 * i], ports[2 * i + 1], voters, home).items()
+        lines = settings(i + 1, ports[i], voters, home, protected).items()
         config.write_text("".join(f"{name}={value}\n" for name, value in lines))
         command = [str(HERE / "node")]
         nodes.append({
             "id": i + 1,
-            "address": f"127.0.0.1:{ports[2 * i]}",
+            "address": f"127.0.0.1:{ports[i]['PLAINTEXT']}",
             "pid": None,
             "log": str(home / "broker.log"),
             "config": str(config),
@@ -224,13 +236,13 @@ def plan(folder, count):
         "bootstrap": ",".join(node["address"] for node in nodes),
         "folder": str(folder),
         "nodes": nodes,
-    }
-    format_storage(classpath, nodes)
+    } | ({"secure": protected.told(ports)} if protected else {})
+    format_storage(classpath, nodes, protected.scram() if protected else [])
     save(folder, cluster)
     return cluster
 
 
-def format_storage(classpath, nodes):
+def format_storage(classpath, nodes, users):
     cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     if cluster_id.startswith("-"):
         cluster_id = "A" + cluster_id[1:]  # the tool would take it for an option
@@ -238,7 +250,7 @@ def format_storage(classpath, nodes):
     runs = []
     for node in nodes:
         log = open(node["log"], "ab")
-        command = [*tool, "format", "-t", cluster_id, "-c", node["config"]]
+        command = [*tool, "format", "-t", cluster_id, "-c", node["config"], *users]
         runs.append((node, log, subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)))
     for node, log, run in runs:
         code = run.wait()
@@ -309,9 +321,11 @@ def bring_up(folder, cluster, nodes):
 
 
 def up(arguments):
-    if arguments not in ([], ["1"], ["3"]):
+    protect = "--secure" in arguments
+    counts = [argument for argument in arguments if argument != "--secure"]
+    if counts not in ([], ["1"], ["3"]) or len(arguments) > len(counts) + 1:
         raise Failure(USAGE["up"])
-    count = int((arguments or ["1"])[0])
+    count = int((counts or ["1"])[0])
     folder = work_folder()
     began = time.monotonic()
     with sole_user(folder):
@@ -319,10 +333,13 @@ def up(arguments):
         alive = [node for node in cluster["nodes"] if is_ours(node)] if cluster else []
         if alive and len(cluster["nodes"]) != count:
             raise Failure(f"a cluster of {len(cluster['nodes'])} runs in {folder}; tests/kafka/down first")
+        if alive and ("secure" in cluster) != protect:
+            kind = "without" if protect else "with"
+            raise Failure(f"a cluster {kind} --secure runs in {folder}; tests/kafka/down first")
         try:
             if not alive:  # a folder without processes is the rest of a crash
                 shutil.rmtree(folder, ignore_errors=True)
-                cluster = plan(folder, count)
+                cluster = plan(folder, count, protect)
             bring_up(folder, cluster, [node for node in cluster["nodes"] if not is_ours(node)])
         except (Failure, KeyboardInterrupt):
             if not alive and cluster:  # ours from the start: leave nothing half up
@@ -371,7 +388,7 @@ def node(arguments):
 def main(command, arguments):
     try:
         {"up": up, "down": down, "node": node}[command](arguments)
-    except Failure as failure:
+    except (Failure, secure.NoCertificate) as failure:
         say(str(failure))
         return 1
     except KeyboardInterrupt:
