@@ -13,7 +13,6 @@ mod records;
 mod retention;
 mod topics;
 mod transactions;
-pub mod wire;
 
 use crate::harness::Test;
 

@@ -6,8 +6,10 @@
 //! code: records are checked by librdkafka's consumer, streams by a parser of the WHATWG's rules.
 
 mod browser;
+mod broker_wire;
 mod capability;
 mod child;
+mod cluster;
 mod context;
 mod declared;
 pub mod frames;
@@ -28,8 +30,10 @@ mod wire;
 mod writer;
 
 pub use browser::{Browser, chromium};
+pub use broker_wire::{BrokerWire, wire_text};
 pub use capability::Capability;
 pub use child::Child;
+pub use cluster::{Cluster, Operation, Resource, Secure};
 pub use context::{Context, OwnBroker};
 pub use declared::{Asked, DECLARED};
 pub use frames::Frames;

@@ -1,11 +1,8 @@
 //! Fetch waits, and answers within bounds.
 
-use super::{
-    clients::*,
-    wire::{Wire, text},
-};
+use super::clients::*;
 use crate::blocking_tests;
-use crate::harness::Test;
+use crate::harness::{BrokerWire, Test, wire_text as text};
 use bytes::Bytes;
 use kafka_protocol::{
     ResponseError,
@@ -89,7 +86,7 @@ fn an_idle_reader_asks_seldom() {
 fn a_fetch_is_held_for_its_time_and_no_longer() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[]);
-    let mut wire = Wire::to(&broker);
+    let mut wire = BrokerWire::to(broker.address());
     let began = Instant::now();
     let response = wire.ask(12, &fetch("t", 0, Duration::from_millis(300)));
     assert!(began.elapsed() >= Duration::from_millis(300));
@@ -105,7 +102,7 @@ fn a_fetch_waits_for_its_least_bytes() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[]);
     let producer = producer(&broker, &[]);
-    let mut wire = Wire::to(&broker);
+    let mut wire = BrokerWire::to(broker.address());
     wire.send(12, &fetch("t", 0, Duration::from_secs(20)).with_min_bytes(2_000));
     fetches(&broker, 1);
     send(&producer, "t", &[b'a'; 1_000]);
@@ -117,7 +114,7 @@ fn a_fetch_waits_for_its_least_bytes() {
 fn fetches_of_one_connection_are_answered_in_order() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[]);
-    let mut wire = Wire::to(&broker);
+    let mut wire = BrokerWire::to(broker.address());
     wire.send(12, &fetch("t", 0, Duration::from_secs(20)));
     wire.send(12, &fetch("t", 1, Duration::from_millis(50)));
     wire.send(3, &ApiVersionsRequest::default());
@@ -133,7 +130,7 @@ fn a_client_that_goes_away_while_its_fetch_is_held_is_forgotten() {
     let broker = broker();
     create_topic(&broker, "t", 1, &[]);
     until("the admin client's connections have closed", || broker.connections().open == 0);
-    let mut wire = Wire::to(&broker);
+    let mut wire = BrokerWire::to(broker.address());
     wire.send(12, &fetch("t", 0, Duration::from_secs(60)));
     fetches(&broker, 1);
     assert_eq!(broker.connections().open, 1);
@@ -166,7 +163,7 @@ fn a_backlog_of_20_mb_arrives_whole_in_answers_of_bounded_size() {
     let asked = broker.requests(ApiKey::Fetch);
     assert!(asked >= (20 << 20) / 300_000, "{asked} fetches cannot have kept to their bounds");
 
-    let mut wire = Wire::to(&broker);
+    let mut wire = BrokerWire::to(broker.address());
     let mut request = fetch("t", 0, Duration::ZERO).with_max_bytes(200_000);
     let size = records(&wire.ask(12, &request)).len();
     assert!((1..=200_000).contains(&size), "{size} bytes");
@@ -186,15 +183,15 @@ fn what_is_no_kafka_frame_ends_the_connection_and_not_the_broker() {
     ];
     let mut seen = BTreeSet::new();
     for frame in frames {
-        let mut wire = Wire::to(&broker);
+        let mut wire = BrokerWire::to(broker.address());
         wire.stream().write_all(frame).expect("sent");
         let mut answer = Vec::new();
         // A reset counts as an end.
         seen.insert(std::io::Read::read_to_end(wire.stream(), &mut answer).unwrap_or(0));
     }
     assert_eq!(seen, BTreeSet::from([0]), "nothing is answered");
-    assert!(!Wire::to(&broker).ask(3, &ApiVersionsRequest::default()).api_keys.is_empty());
-    let told = Wire::to(&broker).ask(0, &ApiVersionsRequest::default());
+    assert!(!BrokerWire::to(broker.address()).ask(3, &ApiVersionsRequest::default()).api_keys.is_empty());
+    let told = BrokerWire::to(broker.address()).ask(0, &ApiVersionsRequest::default());
     let fetch = told.api_keys.iter().find(|api| api.api_key == ApiKey::Fetch as i16).expect("served");
     assert_eq!((fetch.min_version, fetch.max_version), (4, 13));
 }

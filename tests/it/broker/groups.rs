@@ -1,11 +1,8 @@
 //! Consumer groups: joining, committing, and the death of a member.
 
-use super::{
-    clients::*,
-    wire::{Wire, text},
-};
+use super::clients::*;
 use crate::blocking_tests;
-use crate::harness::Test;
+use crate::harness::{BrokerWire, Test, wire_text as text};
 use bytes::{BufMut, BytesMut};
 use kafka_protocol::{
     messages::{
@@ -62,7 +59,7 @@ fn versioned(message: &impl Encodable) -> bytes::Bytes {
 }
 
 /// Joins by hand, as the only member and so the leader, and takes both partitions.
-fn join_by_hand(wire: &mut Wire) -> JoinGroupResponse {
+fn join_by_hand(wire: &mut BrokerWire) -> JoinGroupResponse {
     let subscription = ConsumerProtocolSubscription::default().with_topics(vec![text("t")]);
     let protocol = JoinGroupRequestProtocol::default().with_name(text("range"));
     let protocol = protocol.with_metadata(versioned(&subscription));
@@ -91,7 +88,7 @@ fn join_by_hand(wire: &mut Wire) -> JoinGroupResponse {
 
 fn members(broker: &Broker) -> usize {
     let request = DescribeGroupsRequest::default().with_groups(vec![text("g").into()]);
-    Wire::to(broker).ask(5, &request).groups[0].members.len()
+    BrokerWire::to(broker.address()).ask(5, &request).groups[0].members.len()
 }
 
 fn members_share_the_partitions_and_the_last_one_takes_all() {
@@ -123,7 +120,7 @@ fn a_committed_offset_is_where_the_next_member_begins() {
 fn a_member_that_was_killed_is_expired_and_its_partitions_go_to_the_living() {
     let broker = broker();
     create_topic(&broker, "t", 2, &[]);
-    let mut wire = Wire::to(&broker);
+    let mut wire = BrokerWire::to(broker.address());
     join_by_hand(&mut wire);
     assert_eq!(members(&broker), 1);
     // Killed: the connection ends, and nothing is said.

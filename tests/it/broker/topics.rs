@@ -1,11 +1,8 @@
 //! Topics, ids and look-ups: what the gateway's catalog relies on.
 
-use super::{
-    clients::*,
-    wire::{Wire, text},
-};
+use super::clients::*;
 use crate::blocking_tests;
-use crate::harness::Test;
+use crate::harness::{BrokerWire, Test, wire_text as text};
 use kafka_protocol::{
     ResponseError,
     messages::{
@@ -47,7 +44,7 @@ pub fn tests() -> Vec<Test> {
 
 fn metadata(broker: &Broker, topic: MetadataRequestTopic, create: bool) -> MetadataResponse {
     let request = MetadataRequest::default().with_topics(Some(vec![topic]));
-    Wire::to(broker).ask(12, &request.with_allow_auto_topic_creation(create))
+    BrokerWire::to(broker.address()).ask(12, &request.with_allow_auto_topic_creation(create))
 }
 
 fn named(name: &str) -> MetadataRequestTopic {
@@ -78,7 +75,7 @@ fn the_gateways_catalog_is_told_ids_partitions_and_the_ends_of_logs() {
         (&vec![0; 3], &vec![2, 0, 0], &vec![2, 0, 0])
     );
     let cluster = wait(catalog.cluster()).expect("the cluster");
-    let told = Wire::to(&broker).ask(0, &DescribeClusterRequest::default()).cluster_id;
+    let told = BrokerWire::to(broker.address()).ask(0, &DescribeClusterRequest::default()).cluster_id;
     assert_eq!(cluster.id, told.as_str());
     assert_eq!((cluster.nodes.len(), cluster.nodes[0].port), (1, broker.address().port()));
 }
@@ -86,8 +83,10 @@ fn the_gateways_catalog_is_told_ids_partitions_and_the_ends_of_logs() {
 fn the_cluster_id_is_new_at_every_start() {
     let id = || {
         let broker = broker();
-        let described = Wire::to(&broker).ask(0, &DescribeClusterRequest::default()).cluster_id;
-        let told = Wire::to(&broker).ask(12, &MetadataRequest::default().with_topics(Some(vec![])));
+        let described =
+            BrokerWire::to(broker.address()).ask(0, &DescribeClusterRequest::default()).cluster_id;
+        let told =
+            BrokerWire::to(broker.address()).ask(12, &MetadataRequest::default().with_topics(Some(vec![])));
         assert_eq!(told.cluster_id.as_ref(), Some(&described));
         assert!(told.topics.is_empty(), "no topic was asked for");
         described
@@ -116,7 +115,7 @@ fn a_topic_made_again_has_another_id_and_readers_of_the_old_one_are_told() {
     assert_eq!(told, [(ResponseError::UnknownTopicId.code(), old)]);
     let topic = FetchTopic::default().with_topic_id(old).with_partitions(vec![FetchPartition::default()]);
     let fetch = FetchRequest::default().with_max_bytes(1_000).with_max_wait_ms(20_000).with_min_bytes(1);
-    let fetched = Wire::to(&broker).ask(13, &fetch.with_topics(vec![topic]));
+    let fetched = BrokerWire::to(broker.address()).ask(13, &fetch.with_topics(vec![topic]));
     let code = fetched.responses[0].partitions[0].error_code;
     assert_eq!((code, fetched.responses[0].topic_id), (ResponseError::UnknownTopicId.code(), old));
 }
@@ -142,7 +141,7 @@ fn a_topic_is_deleted_by_its_id_once() {
     let id = id_of(&broker, "t");
     let topic = DeleteTopicState::default().with_name(None).with_topic_id(id);
     let request = DeleteTopicsRequest::default().with_topics(vec![topic]);
-    let codes = [(); 2].map(|()| Wire::to(&broker).ask(6, &request).responses[0].error_code);
+    let codes = [(); 2].map(|()| BrokerWire::to(broker.address()).ask(6, &request).responses[0].error_code);
     assert_eq!(codes, [0, ResponseError::UnknownTopicId.code()]);
     id_of(&broker, "other");
 }
@@ -170,7 +169,7 @@ fn a_dry_run_makes_no_topic_and_tells_what_would_happen() {
         topic.with_replication_factor(1)
     };
     let request = |topics, dry| CreateTopicsRequest::default().with_topics(topics).with_validate_only(dry);
-    let mut wire = Wire::to(&broker);
+    let mut wire = BrokerWire::to(broker.address());
     let made = wire.ask(7, &request(vec![topic("t", 2), topic("bad", 0)], true));
     let codes: Vec<_> = made.topics.iter().map(|topic| topic.error_code).collect();
     assert_eq!(codes, [0, ResponseError::InvalidPartitions.code()]);
@@ -211,7 +210,7 @@ fn a_topics_own_configs_can_be_told_from_the_brokers_and_from_kafkas() {
             DescribeConfigsResource::default().with_resource_type(2).with_resource_name(text(name));
         let request =
             DescribeConfigsRequest::default().with_resources(vec![resource.with_configuration_keys(None)]);
-        let described = Wire::to(&broker).ask(4, &request);
+        let described = BrokerWire::to(broker.address()).ask(4, &request);
         assert_eq!(described.results[0].error_code, 0);
         let configs = described.results[0].configs.iter();
         let config = configs.map(|config| {
@@ -237,7 +236,7 @@ fn offsets_are_found_by_time_and_epoch() {
             FutureRecord::<(), str>::to("t").partition(0).timestamp(time).payload("compressible....");
         wait(producer.send(record, Timeout::After(DEADLINE))).expect("delivered");
     }
-    let mut wire = Wire::to(&broker);
+    let mut wire = BrokerWire::to(broker.address());
     let mut at = |timestamp| {
         let partition =
             ListOffsetsPartition::default().with_timestamp(timestamp).with_current_leader_epoch(-1);

@@ -1,11 +1,8 @@
 //! Transactions, as readers of both isolation levels see them.
 
-use super::{
-    clients::*,
-    wire::{Wire, text},
-};
+use super::clients::*;
 use crate::blocking_tests;
-use crate::harness::Test;
+use crate::harness::{BrokerWire, Test, wire_text as text};
 use kafka_protocol::messages::{
     ListOffsetsRequest,
     list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic},
@@ -28,7 +25,7 @@ fn transactional(broker: &Broker, id: &str) -> FutureProducer {
 }
 
 fn ends(broker: &Broker) -> [i64; 2] {
-    let mut wire = Wire::to(broker);
+    let mut wire = BrokerWire::to(broker.address());
     [0, 1].map(|isolation| {
         let partition = ListOffsetsPartition::default().with_timestamp(-1).with_current_leader_epoch(-1);
         let topic = ListOffsetsTopic::default().with_name(text("t").into()).with_partitions(vec![partition]);

@@ -4,6 +4,7 @@
 //! client library stands between); the embedded one is known. Which skips are failures is `.ci/run`'s to say:
 //! `ALLOW_SKIPS` lists what a broker may lack, `REQUIRE=all` lets no tool be missing.
 
+use super::cluster::Cluster;
 use super::run::Broker;
 use super::tools;
 use std::collections::HashMap;
@@ -31,6 +32,10 @@ pub enum Capability {
     DeletionTold,
     /// DeleteRecords (KIP-107).
     DeleteRecords,
+    /// A cluster of three nodes that a test may stop and start: `tests/kafka/up 3`.
+    ThreeNodes,
+    /// Listeners with TLS and SASL, and ACLs that a test may make: `tests/kafka/up --secure`.
+    Sasl,
     /// The command `curl`.
     Curl,
     /// The browser, as the command `chromium`.
@@ -63,6 +68,8 @@ impl Capability {
             Self::TopicIds => "topic_ids",
             Self::DeletionTold => "deletion_told",
             Self::DeleteRecords => "delete_records",
+            Self::ThreeNodes => "three_nodes",
+            Self::Sasl => "sasl",
             Self::Curl => "curl",
             Self::Chromium => "chromium",
             Self::Nginx => "nginx",
@@ -102,6 +109,8 @@ impl Capability {
             Self::TopicIds => serves(broker, METADATA, 10),
             Self::DeletionTold => serves(broker, FETCH, 13),
             Self::DeleteRecords => serves(broker, DELETE_RECORDS, 0),
+            Self::ThreeNodes => Cluster::of(broker).is_some_and(|cluster| cluster.nodes.len() == 3),
+            Self::Sasl => Cluster::of(broker).is_some_and(|cluster| cluster.secure.is_some()),
             Self::Curl => once!(tools::runs("curl", "--version")),
             Self::Chromium => once!(tools::runs("chromium", "--version")),
             Self::Nginx => once!(tools::nginx().is_some()),

@@ -1,6 +1,7 @@
 //! What a test is given: names of its own, the broker, gateways, and somebody who cleans up after it.
 
 use super::child::Child;
+use super::cluster::Cluster;
 use super::gateway::Gateway;
 use super::kafka::Kafka;
 use super::run::Shared;
@@ -94,6 +95,15 @@ impl Context {
     /// Clients of the run's broker.
     pub fn kafka(&self) -> Kafka {
         Kafka::at(&self.inner.shared.broker.bootstrap())
+    }
+
+    /// The run's broker as a cluster whose nodes and listeners are known; for tests that need [`Capability::ThreeNodes`]
+    /// or [`Capability::Sasl`].
+    ///
+    /// [`Capability::ThreeNodes`]: super::Capability::ThreeNodes
+    /// [`Capability::Sasl`]: super::Capability::Sasl
+    pub fn cluster(&self) -> Cluster {
+        Cluster::of(&self.inner.shared.broker).expect("the test says that it needs it")
     }
 
     /// Makes a topic that keeps records however old their timestamps are, and gives its full name.

@@ -3,8 +3,11 @@
 //! What a test believes to be in a topic is what [`Kafka::consume_all`] reads: the ledger. Its calls block, and run
 //! off the async threads.
 
+use super::broker_wire::{BrokerWire, wire_text as text};
 use super::wait::{DEADLINE, until};
 use bytes::Bytes;
+use kafka_protocol::messages::MetadataRequest;
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -12,6 +15,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use std::collections::BTreeMap;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 /// One record as the ledger has it.
@@ -52,22 +56,32 @@ impl Kafka {
 
     /// Makes a topic and waits until it can be seen. Records stay however old their timestamps are.
     pub async fn create_topic(&self, name: &str, partitions: i32, configs: &[(&str, &str)]) {
-        let admin = self.admin();
-        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1)).set("retention.ms", "-1");
+        self.create_replicated_topic(name, partitions, 1, configs).await;
+    }
+
+    /// The same with more than one replica of each partition.
+    pub async fn create_replicated_topic(
+        &self,
+        name: &str,
+        partitions: i32,
+        replicas: i32,
+        configs: &[(&str, &str)],
+    ) {
+        let (admin, replicas) = (self.admin(), TopicReplication::Fixed(replicas));
+        let mut topic = NewTopic::new(name, partitions, replicas).set("retention.ms", "-1");
         for (key, value) in configs {
             topic = topic.set(key, value);
         }
         let made = admin.create_topics([&topic], &options()).await.expect("the broker answers");
         made[0].as_ref().expect("the topic is made");
-        let seen = || async { (self.partitions(name).await == partitions as usize).then_some(()) };
-        until("the new topic is seen", seen).await;
+        self.until_all_see(name, partitions as usize).await;
     }
 
     /// Deletes a topic and waits until it is gone.
     pub async fn delete_topic(&self, name: &str) {
         let deleted = self.admin().delete_topics(&[name], &options()).await.expect("the broker answers");
         deleted[0].as_ref().expect("the topic is deleted");
-        until("the topic is gone", || async { (self.partitions(name).await == 0).then_some(()) }).await;
+        self.until_all_see(name, 0).await;
     }
 
     /// Raises a topic's partitions to `count` and waits until they can be seen.
@@ -75,8 +89,7 @@ impl Kafka {
         let wanted = NewPartitions::new(name, count);
         let added = self.admin().create_partitions([&wanted], &options()).await.expect("the broker answers");
         added[0].as_ref().expect("the partitions are added");
-        until("the partitions are seen", || async { (self.partitions(name).await == count).then_some(()) })
-            .await;
+        self.until_all_see(name, count).await;
     }
 
     /// Deletes a partition's records before `offset` (KIP-107).
@@ -89,14 +102,20 @@ impl Kafka {
 
     /// How many partitions the topic has; 0 when there is no such topic.
     pub async fn partitions(&self, name: &str) -> usize {
-        let (config, name) = (self.client(), name.to_owned());
-        off_thread(move || {
-            let consumer: BaseConsumer = config.create().expect("a consumer");
-            let metadata = consumer.fetch_metadata(Some(&name), DEADLINE).expect("the broker answers");
-            let topic = metadata.topics().iter().find(|topic| topic.name() == name);
-            topic.filter(|topic| topic.error().is_none()).map_or(0, |topic| topic.partitions().len())
-        })
-        .await
+        self.seen(name).await.into_iter().max().expect("a node answers")
+    }
+
+    /// Waits until every node that runs knows the topic with so many partitions: one may have heard of it before
+    /// another, and any may be asked next.
+    async fn until_all_see(&self, name: &str, partitions: usize) {
+        let all = || async { self.seen(name).await.iter().all(|seen| *seen == partitions).then_some(()) };
+        until("every node sees the change", all).await;
+    }
+
+    /// How many partitions with a leader each node that runs knows of a topic.
+    async fn seen(&self, name: &str) -> Vec<usize> {
+        let (bootstrap, name) = (self.bootstrap.clone(), name.to_owned());
+        off_thread(move || bootstrap.split(',').filter_map(|address| leaders(address, &name)).collect()).await
     }
 
     /// The ledger: every committed record of a topic from its beginning to its end, by partition and offset.
@@ -122,6 +141,16 @@ pub async fn off_thread<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'st
         Ok(value) => value,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
+}
+
+/// How many partitions of a topic have a leader, by what the node at `address` knows; `None` when it does not run.
+fn leaders(address: &str, topic: &str) -> Option<usize> {
+    TcpStream::connect(address).ok()?;
+    let named = MetadataRequestTopic::default().with_name(Some(text(topic).into()));
+    let request =
+        MetadataRequest::default().with_topics(Some(vec![named])).with_allow_auto_topic_creation(false);
+    let told = BrokerWire::to(address).ask(9, &request).topics.remove(0);
+    Some(told.partitions.iter().filter(|partition| partition.leader_id.0 >= 0).count())
 }
 
 fn read(consumer: &BaseConsumer, topic: &str) -> Vec<Entry> {

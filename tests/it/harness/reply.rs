@@ -15,7 +15,7 @@ pub struct Reply {
 
 impl Reply {
     /// Sends a request and reads the whole reply, which must be one that the OpenAPI document declares.
-    pub(super) async fn to(request: reqwest::RequestBuilder) -> Self {
+    pub async fn to(request: reqwest::RequestBuilder) -> Self {
         let (asked, response) = exchange(request).await;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.bytes().await.expect("a whole body");

@@ -10,9 +10,12 @@ use sluicegate::dev::{self, BrokerSettings};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::runtime::Runtime;
+
+/// How long a test that is alone may take: it waits for nodes to end and start, as often as it is asked to.
+const ALONE_DEADLINE: Duration = Duration::from_secs(1200);
 
 /// How long the end of the run waits for what still blocks a thread.
 const LINGER: Duration = Duration::from_secs(5);
@@ -28,13 +31,19 @@ pub struct Test {
     name: String,
     needs: &'static [Capability],
     body: Body,
+    alone: bool,
 }
 
 impl Test {
     /// A test of the folder that `module` lies in.
     pub fn new(module: &str, sentence: &str, needs: &'static [Capability], body: Body) -> Self {
         let folder = module.split("::").nth(1).unwrap_or(module);
-        Self { name: format!("{folder}::{sentence}"), needs, body }
+        Self { name: format!("{folder}::{sentence}"), needs, body, alone: false }
+    }
+
+    /// The same, which runs when all others have ended: it takes from the run's broker what they count on.
+    pub fn alone(self) -> Self {
+        Self { alone: true, ..self }
     }
 }
 
@@ -76,6 +85,8 @@ pub struct Shared {
     /// The gateway with the default configuration, started when first asked for.
     pub gateway: tokio::sync::OnceCell<Gateway>,
     runtime: Runtime,
+    /// Held for writing by a test that is alone, for reading by all others.
+    quiet: RwLock<()>,
     skipped: Mutex<Vec<Capability>>,
 }
 
@@ -103,9 +114,13 @@ pub fn run(mut arguments: Arguments, deadline: Duration, tests: Vec<Test>) -> Ex
         broker,
         gateway: tokio::sync::OnceCell::new(),
         runtime,
+        quiet: RwLock::default(),
         skipped: Mutex::default(),
     });
-    let trials = tests.into_iter().map(|test| trial(test, deadline, shared.clone())).collect();
+    // Those that are alone last, so that they keep nobody waiting.
+    let (alone, tests): (Vec<_>, Vec<_>) = tests.into_iter().partition(|test| test.alone);
+    let tests = tests.into_iter().chain(alone);
+    let trials = tests.map(|test| trial(test, deadline, shared.clone())).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     shared.runtime.block_on(async {
         if let Some(gateway) = shared.gateway.get() {
@@ -121,13 +136,18 @@ pub fn run(mut arguments: Arguments, deadline: Duration, tests: Vec<Test>) -> Ex
 }
 
 fn trial(test: Test, deadline: Duration, shared: Arc<Shared>) -> Trial {
-    let Test { name, needs, body } = test;
+    let Test { name, needs, body, alone } = test;
     let said = name.clone();
     Trial::ignorable_test(name, move || {
         if let Some(missing) = needs.iter().find(|need| !need.is_there(&shared.broker)) {
             shared.skipped.lock().unwrap_or_else(PoisonError::into_inner).push(*missing);
             return Ok(Completion::ignored_with(format!("skipped: needs {}", missing.name())));
         }
+        let (_alone, _among_others, deadline) = if alone {
+            (Some(shared.quiet.write().unwrap_or_else(PoisonError::into_inner)), None, ALONE_DEADLINE)
+        } else {
+            (None, Some(shared.quiet.read().unwrap_or_else(PoisonError::into_inner)), deadline)
+        };
         let context = Context::new(shared.clone(), &said);
         let test = body(context.clone());
         shared.runtime.block_on(async {

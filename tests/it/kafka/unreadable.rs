@@ -48,11 +48,11 @@ async fn write_raw(own: &OwnBroker, topic: &'static str, batch: bytes::Bytes) {
     let own = own.clone();
     off_thread(move || {
         let data = PartitionProduceData::default().with_records(Some(batch));
-        let topic = crate::broker::wire::text(topic).into();
+        let topic = crate::harness::wire_text(topic).into();
         let topic = TopicProduceData::default().with_name(topic).with_partition_data(vec![data]);
         let request =
             ProduceRequest::default().with_acks(-1).with_timeout_ms(1_000).with_topic_data(vec![topic]);
-        let answer = crate::broker::wire::Wire::to(own.broker()).ask(9, &request);
+        let answer = crate::harness::BrokerWire::to(own.broker().address()).ask(9, &request);
         assert_eq!(answer.responses[0].partition_responses[0].error_code, 0);
     })
     .await;

@@ -1,27 +1,27 @@
 //! A client that speaks frames: for what librdkafka decides by itself or does not show.
 
+use super::wait::DEADLINE;
 use kafka_protocol::{
     messages::{ApiKey, RequestHeader, ResponseHeader},
     protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes},
 };
-use sluicegate::dev::Broker;
 use std::{
     io::{self, Read, Write},
-    net::TcpStream,
+    net::{TcpStream, ToSocketAddrs},
 };
 
 /// One connection.
-pub struct Wire {
+pub struct BrokerWire {
     stream: TcpStream,
     sent: i32,
     received: i32,
 }
 
-impl Wire {
+impl BrokerWire {
     /// Connects.
-    pub fn to(broker: &Broker) -> Self {
-        let stream = TcpStream::connect(broker.address()).expect("a connection");
-        stream.set_read_timeout(Some(super::clients::DEADLINE)).expect("a socket option");
+    pub fn to(address: impl ToSocketAddrs) -> Self {
+        let stream = TcpStream::connect(address).expect("a connection");
+        stream.set_read_timeout(Some(DEADLINE)).expect("a socket option");
         Self { stream, sent: 0, received: 0 }
     }
 
@@ -38,7 +38,7 @@ impl Wire {
             .with_request_api_key(R::KEY)
             .with_request_api_version(version)
             .with_correlation_id(self.sent)
-            .with_client_id(Some(StrBytes::from_static_str("wire")));
+            .with_client_id(Some(StrBytes::from_static_str("frames")));
         let mut frame = vec![0; 4];
         header.encode(&mut frame, R::header_version(version)).expect("a header");
         request.encode(&mut frame, version).expect("a request");
@@ -74,6 +74,6 @@ impl Wire {
 }
 
 /// A string as the protocol has it.
-pub fn text(text: &str) -> StrBytes {
+pub fn wire_text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
 }
