@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::dev::{Broker, BrokerSettings, Demo};
 use crate::http::state::{Bodies, Limits, Parts};
 use crate::http::{AppState, operations, router};
-use crate::kafka::{self, Admin, Catalog, Producer, Settings, admin};
+use crate::kafka::{self, Admin, Catalog, Health, Producer, Settings, admin};
 use crate::produce::Produce;
 use crate::telemetry::{self, LogError, Metrics};
 use futures_util::future::{self, FutureExt};
@@ -119,6 +119,7 @@ impl App {
         let metrics = Arc::new(Metrics::new());
         let client = admin::connect(&settings)?;
         let catalog = Catalog::new(client.clone(), &settings);
+        tokio::spawn(Health::new(catalog.clone()).greet());
         let admin = Admin::new(client, &settings);
         let producer = Arc::new(Producer::new(settings.clone())?);
         let produce =

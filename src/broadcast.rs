@@ -271,13 +271,15 @@ fn now() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kafka::error::Written;
     use crate::record::TopicName;
 
     #[test]
     fn only_what_another_place_may_mend_is_looked_for_again() {
         let topic = TopicName::parse("t").expect("a legal name");
         let unavailable = KafkaError::unavailable("");
-        for error in [unavailable, KafkaError::Misconfigured(String::new())] {
+        let misconfigured = KafkaError::Misconfigured { reason: String::new(), written: Written::No };
+        for error in [unavailable, misconfigured] {
             assert!(matches!(remedy(&error), Remedied::Later), "{error}");
         }
         for error in [

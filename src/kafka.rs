@@ -5,6 +5,7 @@
 //! it classified by remedy ([`Error`]), never as codes. There are no traits to mock: tests run against a broker.
 
 pub mod admin;
+mod admittance;
 pub mod catalog;
 mod context;
 pub mod error;

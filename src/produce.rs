@@ -4,6 +4,7 @@
 //! its own. Reading a stream of records (NDJSON) is absent until its issue.
 
 mod budget;
+mod denials;
 mod gate;
 
 use crate::config;
@@ -13,12 +14,13 @@ use crate::kafka::{Admin, Catalog, Error, Producer, admin::TopicSpec, error::Wri
 use crate::record::{Acks, TopicName};
 use crate::telemetry::Metrics;
 use budget::Budget;
+use denials::Denials;
 use gate::Gate;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// How often a record is sent that certainly was not written: once more for a topic that has changed, once more for a
-/// producer that died with the record in its queue.
+/// How often a record is sent that certainly was not written: once more for a topic that has changed or was denied, once
+/// more for a producer that died with the record in its queue.
 const ATTEMPTS: usize = 3;
 
 /// Puts records in.
@@ -34,6 +36,7 @@ struct Shared {
     budget: Arc<Budget>,
     /// In front of the idempotent producer.
     gate: Arc<Gate>,
+    denials: Denials,
     auto_create: bool,
     metrics: Arc<Metrics>,
 }
@@ -51,7 +54,9 @@ impl Produce {
         let sink = producer.clone();
         let gate = Gate::new(Arc::new(move |record, report| sink.send(&record, Acks::All, report)));
         let auto_create = settings.auto_create;
-        Self { shared: Arc::new(Shared { catalog, admin, producer, budget, gate, auto_create, metrics }) }
+        let denials = Denials::default();
+        let shared = Shared { catalog, admin, producer, budget, gate, denials, auto_create, metrics };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Sends one record and waits for as many replicas as `acks` says. The send goes on when the caller stops waiting.
@@ -80,9 +85,11 @@ impl Shared {
             record.partition = self.partition(&record, asked, topic.clone()).await?;
             let error = match self.deliver(&record, acks).await {
                 Ok(receipt) => return Ok(receipt),
-                Err(error) if attempt == ATTEMPTS => return Err(error),
-                Err(error) => error,
+                Err(error) => self.producer.explain(error, acks),
             };
+            if attempt == ATTEMPTS {
+                return Err(error);
+            }
             match error {
                 // The producer's own metadata may be older than the catalog's; or the topic was deleted, or made again.
                 Error::TopicNotFound(_) | Error::PartitionOutOfRange { .. } => {
@@ -91,6 +98,10 @@ impl Shared {
                     self.producer.learn(&record.topic, acks).await?;
                 }
                 Error::ProducerLost { written: Written::No, .. } => {}
+                // What librdkafka was once denied it does not ask for again by itself, and by now it may be allowed.
+                Error::Forbidden(_) if self.denials.may_ask(&record.topic, acks) => {
+                    self.producer.learn(&record.topic, acks).await?;
+                }
                 error => return Err(error),
             }
             attempt += 1;

@@ -222,7 +222,8 @@ impl From<KafkaError> for ApiError {
                     "Kafka holds records that cannot be read; the gateway's log says which",
                 )
             },
-            KafkaError::Misconfigured(_) => Self {
+            KafkaError::Misconfigured { written, .. } => Self {
+                written: Some(written),
                 cause: Some(detail),
                 ..Self::new(
                     code::KAFKA_UNAVAILABLE,

@@ -2,26 +2,46 @@
 //!
 //! Deleting and altering are absent until the routes that need them exist.
 
-use super::context::Context;
+use super::context::{Context, Role};
 use super::error::{Error, Written};
 use super::ffi;
 use super::settings::Settings;
 use crate::record::TopicName;
-use rdkafka::admin::{AdminClient, AdminOptions, ConfigEntry, ConfigSource, ResourceSpecifier};
-use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::types::RDKafkaType;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The client through which metadata is asked and topics are made.
-pub type Client = AdminClient<Context>;
+///
+/// It is no client of the binding's own kind for this: that one never hears what librdkafka says of its connections, and
+/// does not let anybody look at brokers' certificates.
+pub type Client = rdkafka::client::Client<Context>;
+
+/// How long after the last handle on a client its thread may live on.
+const LISTEN: Duration = Duration::from_millis(500);
 
 /// Connects the client for metadata and administration. Returns at once: connecting goes on behind it.
 ///
 /// # Errors
 /// When librdkafka refuses the settings.
 pub fn connect(settings: &Settings) -> Result<Arc<Client>, Error> {
-    Client::from_config_and_context(&settings.admin(), Context).map(Arc::new).map_err(Error::from_client)
+    let recipe = settings.admin();
+    let native = recipe.create_native_config().map_err(Error::from_client)?;
+    ffi::tell_verdicts(&native);
+    // Any client can ask; a producer costs the least.
+    let kind = RDKafkaType::RD_KAFKA_PRODUCER;
+    let client = Client::new(&recipe, native, kind, settings.context(Role::Admin));
+    let client = client.map(Arc::new).map_err(Error::from_client)?;
+    let held = Arc::downgrade(&client);
+    // What it has to say has to be taken from it.
+    let listening = move || {
+        while let Some(client) = held.upgrade() {
+            ffi::serve(&client, LISTEN);
+        }
+    };
+    std::thread::Builder::new().name("kafka-admin".into()).spawn(listening).map_err(Error::unavailable)?;
+    Ok(client)
 }
 
 /// What a new topic should be; the cluster's defaults fill the rest.
@@ -78,26 +98,10 @@ impl Admin {
     /// # Errors
     /// What kept Kafka from answering, or its refusal.
     pub async fn configs(&self, name: &TopicName) -> Result<Vec<TopicConfig>, Error> {
-        let resource = [ResourceSpecifier::Topic(name.as_str())];
-        let described =
-            self.client.describe_configs(&resource, &self.options()).await.map_err(Error::from_client)?;
-        let Some(described) = described.into_iter().next() else {
-            return Err(Error::TopicNotFound(name.clone()));
-        };
-        let described = described.map_err(|code| Error::from_code(code, Some(name), Written::No))?;
-        let mut configs: Vec<_> = described.entries.into_iter().map(TopicConfig::from_entry).collect();
+        let (client, timeout, name) = (self.client.clone(), self.timeout, name.clone());
+        let described = tokio::task::spawn_blocking(move || ffi::describe_configs(&client, &name, timeout));
+        let mut configs = described.await.unwrap_or_else(|error| Err(Error::unavailable(error)))?;
         configs.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(configs)
-    }
-
-    fn options(&self) -> AdminOptions {
-        AdminOptions::new().request_timeout(Some(self.timeout))
-    }
-}
-
-impl TopicConfig {
-    fn from_entry(entry: ConfigEntry) -> Self {
-        let is_default = entry.is_default || entry.source != ConfigSource::DynamicTopic;
-        Self { name: entry.name, value: entry.value.filter(|_| !entry.is_sensitive), is_default }
     }
 }

@@ -71,7 +71,10 @@ impl Catalog {
     /// # Errors
     /// [`Error::TopicNotFound`] at once when there is none; else what kept Kafka from answering.
     pub async fn topic(&self, name: &TopicName) -> Result<Arc<Topic>, Error> {
-        let (slot, max_age) = (self.slot(name), self.shared.max_age);
+        // Who is not let in may have been told so of another connection than the one that this was learnt by.
+        let refused = self.shared.client.context().admittance().why().is_some();
+        let max_age = if refused { Duration::ZERO } else { self.shared.max_age };
+        let slot = self.slot(name);
         let answer = match slot.answer(Bound::now(max_age)) {
             Some(answer) => answer,
             None => self.describe_one(name, max_age).await,
@@ -158,9 +161,12 @@ impl Catalog {
     /// What kept Kafka from answering.
     pub async fn list(&self) -> Result<Vec<Listed>, Error> {
         let timeout = self.shared.request_timeout;
-        let metadata = self
-            .call(move |client| client.inner().fetch_metadata(None, timeout).map_err(Error::from_client))
-            .await?;
+        let ask = move |client: &Client| {
+            let admittance = client.context().admittance();
+            let told = client.fetch_metadata(None, admittance.patience(timeout));
+            admittance.judge(told.map_err(Error::from_client))
+        };
+        let metadata = self.call(ask).await?;
         let mut topics: Vec<_> = metadata.topics().iter().filter_map(Listed::from_metadata).collect();
         topics.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(topics)
@@ -185,6 +191,15 @@ impl Catalog {
         let answer = listed.map(|topics| Arc::new(topics.into_iter().map(|topic| topic.name).collect()));
         memory.remember(asked, &answer);
         answer
+    }
+
+    /// Whether any broker answers.
+    ///
+    /// # Errors
+    /// What keeps all of them from it.
+    pub async fn answers(&self) -> Result<(), Error> {
+        let timeout = self.shared.request_timeout;
+        self.call(move |client| ffi::find_brokers(client, timeout)).await
     }
 
     /// The cluster's id, controller and brokers.

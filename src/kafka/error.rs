@@ -70,8 +70,13 @@ pub enum Error {
         written: Written,
     },
     /// Credentials, certificates or settings are wrong: only an operator can mend it.
-    #[error("Kafka cannot be used as configured: {0}")]
-    Misconfigured(String),
+    #[error("Kafka cannot be used as configured: {reason}")]
+    Misconfigured {
+        /// What is wrong, and which setting to look at where that is known. It holds no secret.
+        reason: String,
+        /// Whether the record may have been written all the same.
+        written: Written,
+    },
 }
 
 /// What is known of a record whose delivery failed.
@@ -110,6 +115,22 @@ impl Error {
         Error::Unavailable { reason: reason.to_string(), written: Written::No }
     }
 
+    /// Kafka cannot be used with these settings, and nothing was written.
+    pub(super) fn misconfigured(reason: String) -> Self {
+        Error::Misconfigured { reason, written: Written::No }
+    }
+
+    /// Whether the record it is about, if it is about one, may have been written.
+    pub fn written(&self) -> Written {
+        match self {
+            Error::Unavailable { written, .. }
+            | Error::TimedOut { written }
+            | Error::ProducerLost { written, .. }
+            | Error::Misconfigured { written, .. } => *written,
+            _ => Written::No,
+        }
+    }
+
     /// Who can help.
     pub fn remedy(&self) -> Remedy {
         match self {
@@ -117,7 +138,7 @@ impl Error {
             | Error::Unavailable { .. }
             | Error::TimedOut { .. }
             | Error::ProducerLost { .. } => Remedy::Retry,
-            Error::Misconfigured(_) | Error::Unreadable { .. } => Remedy::Operator,
+            Error::Misconfigured { .. } | Error::Unreadable { .. } => Remedy::Operator,
             _ => Remedy::Caller,
         }
     }
@@ -185,7 +206,7 @@ impl Error {
                 | UnsupportedCompressionType
                 | SecurityDisabled,
                 _,
-            ) => Error::Misconfigured(code.to_string()),
+            ) => Error::Misconfigured { reason: code.to_string(), written },
             _ => Error::Unavailable { reason: code.to_string(), written },
         }
     }
@@ -195,9 +216,9 @@ impl Error {
         match (error.rdkafka_error_code(), error) {
             (Some(code), _) => Self::from_code(code, None, Written::No),
             (None, KafkaError::ClientConfig(_, reason, key, _)) => {
-                Error::Misconfigured(format!("{key}: {reason}"))
+                Error::misconfigured(format!("{key}: {reason}"))
             }
-            (None, KafkaError::ClientCreation(reason)) => Error::Misconfigured(reason),
+            (None, KafkaError::ClientCreation(reason)) => Error::misconfigured(reason),
             (None, other) => Error::unavailable(other),
         }
     }

@@ -5,26 +5,42 @@
 //! guards in reverse. Calls block for at most their time-out plus a second; [`super::catalog`] keeps them off the
 //! async threads. Queues of messages are another matter, in `ffi/queue.rs`.
 
+mod brokers;
+mod certificate;
+mod configs;
 mod create;
 mod describe;
+mod events;
 mod offsets;
 mod queue;
 
+pub use brokers::find_brokers;
+pub use certificate::tell_verdicts;
+pub use configs::describe_configs;
 pub use create::create_topic;
 pub use describe::{describe_cluster, describe_topics};
+pub use events::serve;
 pub use offsets::list_offsets;
 pub use queue::{Fetched, PartitionQueue, Taken, Trouble, learn_topics};
 
+use super::admin::Client;
 use super::error::{Error, Written};
+use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::types::{RDKafka, RDKafkaErrorCode};
 use rdkafka_sys as sys;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long past its own time-out a result event is waited for: librdkafka always sends one.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// How often a call that waits looks whether it is still worth it.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// From when on an answer is late. Far above a healthy one.
+const LATE: Duration = Duration::from_millis(500);
 
 /// The partition Java's default partitioner gives a non-null key; 0 of none.
 pub fn murmur2_partition(key: &[u8], partitions: i32) -> i32 {
@@ -80,41 +96,61 @@ impl Drop for Call {
     }
 }
 
-/// Runs one admin request to its result event.
+/// Runs one admin request to its result event, and not for long while the brokers do not let the gateway in.
+///
+/// librdkafka sends it to the broker that it last heard to be the controller, waits for that one alone, and asks no other
+/// meanwhile who it is now: with that broker dead nothing would be answered for minutes, though any other could. So
+/// others are asked first when no answer came last time, and meanwhile when one is late.
 ///
 /// # Safety
-/// `client` is alive for the whole call, and `submit` hands its two arguments to one admin request on that client.
+/// `submit` hands its three arguments to one admin request.
 unsafe fn call(
-    client: *mut RDKafka,
+    client: &Client,
     op: sys::rd_kafka_admin_op_t,
     timeout: Duration,
-    submit: impl FnOnce(*mut sys::rd_kafka_AdminOptions_t, *mut sys::rd_kafka_queue_t),
+    submit: impl FnOnce(*mut RDKafka, *mut sys::rd_kafka_AdminOptions_t, *mut sys::rd_kafka_queue_t),
 ) -> Result<Event, Error> {
-    // SAFETY: by contract; the error text buffer is given with its size, and a returned error object is ours to
-    // destroy (destroying null is allowed).
-    unsafe {
+    let (native, admittance, begun) = (client.native_ptr(), client.context().admittance(), Instant::now());
+    let left = || admittance.patience(timeout + GRACE).saturating_sub(begun.elapsed());
+    if !admittance.is_in_touch() {
+        find_brokers(client, timeout)?;
+    }
+    // SAFETY: the borrow keeps the client alive; the error text buffer is given with its size, and a returned error
+    // object is ours to destroy (destroying null is allowed).
+    let answer = unsafe {
         let call = Call {
-            options: sys::rd_kafka_AdminOptions_new(client, op),
-            queue: sys::rd_kafka_queue_new(client),
+            options: sys::rd_kafka_AdminOptions_new(native, op),
+            queue: sys::rd_kafka_queue_new(native),
         };
         let mut reason = [0 as c_char; 256];
         sys::rd_kafka_AdminOptions_set_request_timeout(
             call.options,
-            millis(timeout),
+            millis(timeout.saturating_sub(begun.elapsed()).max(LOOK)),
             reason.as_mut_ptr(),
             reason.len(),
         );
-        submit(call.options, call.queue);
-        let event = sys::rd_kafka_queue_poll(call.queue, millis(timeout + GRACE));
-        if event.is_null() {
-            return Err(Error::unavailable("no answer in time"));
+        submit(native, call.options, call.queue);
+        let mut late = Instant::now() + LATE;
+        loop {
+            let event = sys::rd_kafka_queue_poll(call.queue, millis(left().min(LOOK)));
+            if !event.is_null() {
+                let event = Event(event);
+                break match sys::rd_kafka_event_error(event.0) {
+                    NO_ERROR => Ok(event),
+                    code => Err(Error::from_code(RDKafkaErrorCode::from(code), None, Written::No)),
+                };
+            }
+            if left().is_zero() {
+                break Err(Error::unavailable("no answer in time"));
+            }
+            if Instant::now() >= late {
+                // Whether it is answered or not, the other answer is what is waited for.
+                let _ = brokers::ask(client, LOOK);
+                late = Instant::now() + LATE;
+            }
         }
-        let event = Event(event);
-        match sys::rd_kafka_event_error(event.0) {
-            NO_ERROR => Ok(event),
-            code => Err(Error::from_code(RDKafkaErrorCode::from(code), None, Written::No)),
-        }
-    }
+    };
+    admittance.judge(answer)
 }
 
 fn millis(duration: Duration) -> c_int {

@@ -27,6 +27,13 @@ impl Health {
         Self { catalog, last: Arc::default() }
     }
 
+    /// Asks once, and tells the log when Kafka does not answer: an operator should not have to wait for the first request.
+    pub async fn greet(self) {
+        if let Err(reason) = self.check().await {
+            tracing::warn!(reason, "Kafka does not answer yet; it is tried again all the time");
+        }
+    }
+
     /// Whether Kafka answered within the last second, or does now.
     ///
     /// # Errors
@@ -48,7 +55,7 @@ impl Health {
         {
             return answer.clone();
         }
-        let answer = self.catalog.cluster().await.map(drop).map_err(|error| error.to_string());
+        let answer = self.catalog.answers().await.map_err(|error| error.to_string());
         *last = Some((Instant::now(), answer.clone()));
         answer
     }

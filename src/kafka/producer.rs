@@ -5,7 +5,7 @@
 //! three. What happens to a record is told to a callback exactly once, whoever still listens, because a record that
 //! was enqueued goes on when its request is gone.
 
-use super::context::Context;
+use super::context::{Context, Role};
 use super::error::{Error, Written};
 use super::ffi;
 use super::settings::Settings;
@@ -18,11 +18,15 @@ use rdkafka::message::{Header as NativeHeader, Message, OwnedHeaders};
 use rdkafka::producer::{
     BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer,
 };
+use rdkafka::types::RDKafkaErrorCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The least time between two producers of one kind.
 const RENEWAL: Duration = Duration::from_secs(1);
+
+/// How long there is no renewal before one is told again: what kills one may well kill the next, each second.
+const RETOLD: Duration = Duration::from_secs(30);
 
 /// How long the answers to what a dead producer had sent are waited for.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
@@ -122,14 +126,24 @@ impl Producer {
     pub async fn learn(&self, topic: &TopicName, acks: Acks) -> Result<(), Error> {
         let native = self.lane(acks).native(&self.settings)?;
         let (topic, timeout) = (topic.clone(), self.settings.request_timeout());
+        let admittance = self.settings.admittance().clone();
         let asked = tokio::task::spawn_blocking(move || {
-            native
-                .client()
-                .fetch_metadata(Some(topic.as_str()), timeout)
-                .map(drop)
-                .map_err(Error::from_client)
+            let told = native.client().fetch_metadata(Some(topic.as_str()), admittance.patience(timeout));
+            admittance.judge(told.map(drop).map_err(Error::from_client))
         });
         asked.await.unwrap_or_else(|error| Err(Error::unavailable(error)))
+    }
+
+    /// What an error of this producer really means: one that Kafka gives no producer id is forbidden to write, and dies of it
+    /// again and again.
+    pub fn explain(&self, error: Error, acks: Acks) -> Error {
+        let native = self.lane(acks).native.load();
+        match (&error, native.as_ref().and_then(|native| native.client().fatal_error())) {
+            (Error::ProducerLost { .. }, Some((code @ RDKafkaErrorCode::ClusterAuthorizationFailed, _))) => {
+                Error::Forbidden(code.to_string())
+            }
+            _ => error,
+        }
     }
 
     fn lane(&self, acks: Acks) -> &Lane {
@@ -163,14 +177,20 @@ impl Lane {
             if alive(&native) || renewed.is_some_and(|at| at.elapsed() < RENEWAL) {
                 return Ok(native);
             }
-            tracing::warn!(acks = self.acks.as_str(), fatal = ?native.client().fatal_error(), "producer renewed");
+            let (acks, fatal) = (self.acks.as_str(), native.client().fatal_error());
+            if renewed.is_none_or(|at| at.elapsed() > RETOLD) {
+                tracing::warn!(acks, ?fatal, "producer renewed");
+            } else {
+                tracing::debug!(acks, ?fatal, "producer renewed");
+            }
             *renewed = Some(Instant::now());
             self.native.store(None);
             bury(native)?;
         }
-        let native = Native::from_config_and_context(&settings.producer(self.acks), Context)
-            .map(Arc::new)
-            .map_err(Error::from_client)?;
+        let native =
+            Native::from_config_and_context(&settings.producer(self.acks), settings.context(Role::Producer))
+                .map(Arc::new)
+                .map_err(Error::from_client)?;
         self.native.store(Some(native.clone()));
         Ok(native)
     }
@@ -215,6 +235,9 @@ impl ProducerContext for Context {
     type DeliveryOpaque = Box<Report>;
 
     fn delivery(&self, delivery: &DeliveryResult<'_>, report: Box<Report>) {
+        if delivery.is_ok() {
+            self.admittance().answered();
+        }
         report(match delivery {
             Ok(message) => Ok(Receipt {
                 partition: message.partition(),

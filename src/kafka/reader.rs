@@ -10,17 +10,15 @@
 mod batch;
 mod bell;
 
-use super::context::event as log_event;
+use super::context::{Context, Role};
 use super::error::{Error, Remedy, Written};
 use super::ffi;
 use super::settings::Settings;
 use crate::record::{Isolation, Record, TopicName};
 use batch::{Batch, Source};
 use bell::Bell;
-use rdkafka::ClientContext;
 use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,17 +113,6 @@ impl Drop for Reader {
     }
 }
 
-/// Keeps quiet about what is told as an event, and about trouble that librdkafka mends by itself.
-struct Context;
-
-impl ClientContext for Context {
-    fn error(&self, error: KafkaError, reason: &str) {
-        log_event(&error, reason);
-    }
-}
-
-impl ConsumerContext for Context {}
-
 struct Task {
     settings: Settings,
     isolation: Isolation,
@@ -159,13 +146,15 @@ impl Task {
 
     fn assign(&self, events: &mpsc::Sender<Vec<Event>>) -> Result<Reading, Error> {
         let recipe = self.settings.reader(self.positions.len(), self.isolation);
-        let consumer = BaseConsumer::from_config_and_context(&recipe, Context).map_err(Error::from_client)?;
+        let context = self.settings.context(Role::Reader);
+        let consumer = BaseConsumer::from_config_and_context(&recipe, context).map_err(Error::from_client)?;
         let consumer = Arc::new(consumer);
         // Before anything is fetched: whose an error in the main queue is, nobody could say.
         let mut sources = self.split(&consumer)?;
         // With the leaders known beforehand the first fetch leaves at once instead of half a second later. One request
         // asks for all topics: those that have queues are those the client knows of.
-        let missing = ffi::learn_topics(&consumer, self.settings.request_timeout())?;
+        let patience = self.settings.admittance().patience(self.settings.request_timeout());
+        let missing = ffi::learn_topics(&consumer, patience)?;
         let missing = missing.into_iter().filter_map(|(name, code)| {
             let topic = TopicName::parse(&name).ok()?;
             let error = Error::from_code(code, Some(&topic), Written::No);

@@ -2,10 +2,13 @@
 //!
 //! Ours come last, so a property passed through cannot undo a promise (`config` has refused those by name before).
 
+use super::admittance::Admittance;
+use super::context::{Context, Role};
 use super::error::Error;
 use crate::config;
 use crate::record::{Acks, Isolation};
 use rdkafka::ClientConfig;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What every client of the cluster is made from.
@@ -14,12 +17,23 @@ pub struct Settings {
     kafka: config::Kafka,
     produce: config::Produce,
     streams: config::Streams,
+    admittance: Arc<Admittance>,
 }
 
 impl Settings {
     /// Gathers the sections that concern Kafka clients.
     pub fn new(kafka: config::Kafka, produce: config::Produce, streams: config::Streams) -> Self {
-        Self { kafka, produce, streams }
+        Self { kafka, produce, streams, admittance: Arc::default() }
+    }
+
+    /// The context of a new client.
+    pub(super) fn context(&self, role: Role) -> Context {
+        Context::new(role, self.admittance.clone())
+    }
+
+    /// Whether the brokers let the gateway in, as all clients of these settings have it.
+    pub(super) fn admittance(&self) -> &Arc<Admittance> {
+        &self.admittance
     }
 
     /// Lets librdkafka check every property without connecting.
@@ -68,7 +82,11 @@ impl Settings {
 
     /// A client for metadata and administration.
     pub(super) fn admin(&self) -> ClientConfig {
-        self.common(&self.kafka.properties)
+        let mut recipe = self.common(&self.kafka.properties);
+        // It is to be connected to the brokers that are left when one is gone. And with connections made on demand librdkafka
+        // tries one that refuses without any pause while a request waits for it, which costs a processor.
+        recipe.set("enable.sparse.connections", "false");
+        recipe
     }
 
     /// A consumer of as many assigned positions: commits nothing, decides nothing about lost ones.
@@ -102,6 +120,10 @@ impl Settings {
         }
         recipe.set("bootstrap.servers", &self.kafka.bootstrap_servers);
         recipe.set("client.id", &self.kafka.client_id);
+        // The OpenSSL that is built in looks for authorities where it was built; this looks where systems have them.
+        if AUTHORITIES.iter().all(|name| recipe.get(name).is_none()) {
+            recipe.set("ssl.ca.location", "probe");
+        }
         // Topics are made on purpose, by the admin client, never by asking for them.
         recipe.set("allow.auto.create.topics", "false");
         // While librdkafka waits to reconnect (10 s by default) it does not look for records whose time is over, so this is how
@@ -117,6 +139,9 @@ impl Settings {
         }
     }
 }
+
+/// The properties that name trusted authorities.
+const AUTHORITIES: [&str; 2] = ["ssl.ca.location", "ssl.ca.pem"];
 
 /// The least that is fetched of a partition at once, in bytes: below it requests cost more than they bring.
 const LEAST_FETCH: usize = 16 * 1024;

@@ -5,8 +5,8 @@
 //! starts is stopped when it has ended, whether it passed or not. Clients here are deliberately not the gateway's own
 //! code: records are checked by librdkafka's consumer, streams by a parser of the WHATWG's rules.
 
-mod browser;
 mod broker_wire;
+mod browser;
 mod capability;
 mod child;
 mod cluster;
@@ -29,8 +29,8 @@ mod wait;
 mod wire;
 mod writer;
 
-pub use browser::{Browser, chromium};
 pub use broker_wire::{BrokerWire, wire_text};
+pub use browser::{Browser, chromium};
 pub use capability::Capability;
 pub use child::Child;
 pub use cluster::{Cluster, Operation, Resource, Secure};

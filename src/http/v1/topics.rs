@@ -9,7 +9,7 @@ use crate::http::extract::{OneTopic, OneTopicParameters, authorise};
 use crate::http::reply;
 use crate::http::schema::refusals;
 use crate::kafka::catalog::{Listed, Topic, Watermarks};
-use crate::kafka::{Admin, Catalog};
+use crate::kafka::{Admin, Catalog, Error as KafkaError};
 use crate::record::topic::matches;
 use axum::extract::State;
 use axum::response::Response;
@@ -56,8 +56,10 @@ pub struct TopicDescription {
     internal: bool,
     /// Its partitions, by number.
     partitions: Vec<Partition>,
-    /// Its configs by name; null where Kafka does not tell the value.
-    configs: BTreeMap<String, Option<String>>,
+    /// Its configs by name, with null where Kafka does not tell the value; null where Kafka lets the gateway see the topic
+    /// but not its configs.
+    #[schema(required)]
+    configs: Option<BTreeMap<String, Option<String>>>,
 }
 
 /// A partition.
@@ -161,14 +163,19 @@ pub async fn describe(
     authorise(&access, &caller, Action::DescribeTopic(&name))?;
     let topic = catalog.refresh(&name).await?;
     let topics = std::slice::from_ref(&topic);
-    let (watermarks, configs) = tokio::try_join!(catalog.watermarks(topics), admin.configs(&name))?;
-    let configs = configs.into_iter().filter(|config| all || !config.is_default);
+    let (watermarks, configs) = tokio::join!(catalog.watermarks(topics), admin.configs(&name));
+    let watermarks = watermarks?;
+    let configs = match configs {
+        Ok(configs) => Some(configs.into_iter().filter(|config| all || !config.is_default)),
+        Err(KafkaError::Forbidden(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
     Ok(reply::json(&TopicDescription {
         name: name.to_string(),
         id: topic.id.map(|id| uuid::Uuid::from_bytes(id).to_string()),
         internal: name.is_internal(),
         partitions: partitions(&topic, &watermarks[0]),
-        configs: configs.map(|config| (config.name, config.value)).collect(),
+        configs: configs.map(|configs| configs.map(|config| (config.name, config.value)).collect()),
     }))
 }
 

@@ -31,12 +31,11 @@ pub fn create_topic(
     timeout: Duration,
 ) -> Result<(), Error> {
     use sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_CREATETOPICS as OP;
-    let client = client.inner().native_ptr();
     let topic = describe(name, spec)?;
     // SAFETY: the borrow keeps the client alive; the topic, options and queue live until `call` returns, and the
     // submission copies the topic; the result is read while its event is held.
     unsafe {
-        let event = call(client, OP, timeout, |options, queue| {
+        let event = call(client, OP, timeout, |client, options, queue| {
             let mut reason = [0 as c_char; 256];
             // Neither can fail: both options exist for this request and the values are in range.
             let seconds = super::millis(timeout);

@@ -2,6 +2,7 @@
 
 use super::super::admin::Client;
 use super::super::catalog::{ClusterDescription, Node, PartitionDescription, Topic};
+use super::brokers::ids;
 use super::{Error, NO_ERROR, Written, array, c_string, call, text};
 use crate::record::TopicName;
 use rdkafka::types::RDKafkaErrorCode;
@@ -16,13 +17,13 @@ use std::time::Duration;
 /// When no broker answers in time, or refuses.
 pub fn describe_cluster(client: &Client, timeout: Duration) -> Result<ClusterDescription, Error> {
     use sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER as OP;
-    let client = client.inner().native_ptr();
     // SAFETY: the borrow keeps the client alive; options and queue live until `call` returns; everything read from the
     // result is copied while its event is held.
     unsafe {
-        let event = call(client, OP, timeout, |options, queue| {
-            sys::rd_kafka_DescribeCluster(client, options, queue);
+        let event = call(client, OP, timeout, |native, options, queue| {
+            sys::rd_kafka_DescribeCluster(native, options, queue);
         })?;
+        client.context().admittance().saw_brokers(ids(&event));
         let result = sys::rd_kafka_event_DescribeCluster_result(event.0);
         let mut count = 0;
         let nodes = sys::rd_kafka_DescribeCluster_result_nodes(result, &mut count);
@@ -46,13 +47,12 @@ pub type Described = HashMap<TopicName, Result<Topic, Error>>;
 /// When no broker answers in time. What is wrong with one topic is that topic's result.
 pub fn describe_topics(client: &Client, names: &[TopicName], timeout: Duration) -> Result<Described, Error> {
     use sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS as OP;
-    let client = client.inner().native_ptr();
     let owned: Vec<CString> = names.iter().map(|name| c_string(name.as_str())).collect();
     let mut pointers: Vec<*const c_char> = owned.iter().map(|name| name.as_ptr()).collect();
     // SAFETY: as for `describe_cluster`; the collection copies the names, and is destroyed after the submission,
     // which copies what it needs of it.
     unsafe {
-        let event = call(client, OP, timeout, |options, queue| {
+        let event = call(client, OP, timeout, |client, options, queue| {
             let topics = sys::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
             sys::rd_kafka_DescribeTopics(client, topics, options, queue);
             sys::rd_kafka_TopicCollection_destroy(topics);

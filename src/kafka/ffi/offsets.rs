@@ -39,12 +39,11 @@ pub fn list_offsets(
     if topics.values().all(|partitions| *partitions == 0) {
         return Ok(listed);
     }
-    let client = client.inner().native_ptr();
     let (sought, isolation) = native(spec);
     let list = partitions(topics, sought);
     // SAFETY: as for `describe_cluster`; the list is ours until the end of this function, and the submission copies it.
     unsafe {
-        let event = call(client, OP, timeout, |options, queue| {
+        let event = call(client, OP, timeout, |client, options, queue| {
             // Null, for no error, may be destroyed: the option exists for this request.
             sys::rd_kafka_error_destroy(sys::rd_kafka_AdminOptions_set_isolation_level(options, isolation));
             sys::rd_kafka_ListOffsets(client, list.0, options, queue);

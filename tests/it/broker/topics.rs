@@ -189,7 +189,7 @@ fn a_topic_of_more_partitions_than_kafka_makes_at_once_is_refused() {
         topic.with_replication_factor(1)
     };
     let wanted = vec![topic("huge", i32::MAX), topic("small", 1), topic("large", 10_001)];
-    let made = Wire::to(&broker).ask(7, &CreateTopicsRequest::default().with_topics(wanted));
+    let made = BrokerWire::to(broker.address()).ask(7, &CreateTopicsRequest::default().with_topics(wanted));
     let codes: BTreeMap<_, _> =
         made.topics.iter().map(|topic| (topic.name.to_string(), topic.error_code)).collect();
     let refused = ResponseError::PolicyViolation.code();

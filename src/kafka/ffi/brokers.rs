@@ -1,0 +1,87 @@
+//! Whether any broker answers, and which is the controller now: DescribeCluster, sent to several brokers at once.
+
+use super::super::admin::Client;
+use super::{Call, Error, Event, LATE, NO_ERROR, Written, array, millis};
+use rdkafka::types::RDKafkaErrorCode;
+use rdkafka_sys as sys;
+use std::ffi::c_char;
+use std::time::{Duration, Instant};
+
+/// How many brokers are asked at once: enough that one lives, whatever broke.
+const ASKED: usize = 5;
+
+/// Waits until any broker answers, for at most `timeout`, and not for long while the brokers do not let the gateway in.
+///
+/// # Errors
+/// When none does.
+pub fn find_brokers(client: &Client, timeout: Duration) -> Result<(), Error> {
+    let (admittance, begun, mut patience) = (client.context().admittance(), Instant::now(), LATE);
+    loop {
+        let left = admittance.patience(timeout).saturating_sub(begun.elapsed());
+        match ask(client, patience.min(left)) {
+            // Whether the gateway is refused is looked at in between; a slow broker gets more time each time.
+            Err(_) if patience < left => patience *= 2,
+            outcome => return admittance.judge(outcome),
+        }
+    }
+}
+
+/// Asks the controller, and some of the brokers that were there last, which brokers there are; the first answer counts.
+/// librdkafka learns from it who is the controller.
+pub(super) fn ask(client: &Client, timeout: Duration) -> Result<(), Error> {
+    use sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER as OP;
+    let (native, begun) = (client.native_ptr(), Instant::now());
+    let known = client.context().admittance().brokers(ASKED);
+    let mut reason = [0 as c_char; 256];
+    // SAFETY: the borrow keeps the client alive; each request copies its options, and answers that come when the queue is
+    // gone are dropped by librdkafka. A polled event is ours until it is destroyed, which `Event` does; what is read of
+    // its result is copied while it is held.
+    unsafe {
+        let call = Call {
+            options: sys::rd_kafka_AdminOptions_new(native, OP),
+            queue: sys::rd_kafka_queue_new(native),
+        };
+        sys::rd_kafka_AdminOptions_set_request_timeout(
+            call.options,
+            millis(timeout),
+            reason.as_mut_ptr(),
+            reason.len(),
+        );
+        sys::rd_kafka_DescribeCluster(native, call.options, call.queue);
+        for id in &known {
+            sys::rd_kafka_AdminOptions_set_broker(call.options, *id, reason.as_mut_ptr(), reason.len());
+            sys::rd_kafka_DescribeCluster(native, call.options, call.queue);
+        }
+        let mut error = Error::unavailable("no broker answers");
+        for _ in 0..=known.len() {
+            let left = (timeout + LATE).saturating_sub(begun.elapsed());
+            let event = sys::rd_kafka_queue_poll(call.queue, millis(left));
+            if event.is_null() {
+                break;
+            }
+            let event = Event(event);
+            match sys::rd_kafka_event_error(event.0) {
+                NO_ERROR => {
+                    client.context().admittance().saw_brokers(ids(&event));
+                    return Ok(());
+                }
+                code => error = Error::from_code(RDKafkaErrorCode::from(code), None, Written::No),
+            }
+        }
+        Err(error)
+    }
+}
+
+/// The brokers of an answer to DescribeCluster.
+///
+/// # Safety
+/// The event is such an answer.
+pub(super) unsafe fn ids(event: &Event) -> Vec<i32> {
+    let mut count = 0;
+    // SAFETY: by contract; the nodes belong to the event.
+    unsafe {
+        let result = sys::rd_kafka_event_DescribeCluster_result(event.0);
+        let nodes = sys::rd_kafka_DescribeCluster_result_nodes(result, &mut count);
+        array(nodes, count).iter().map(|node| sys::rd_kafka_Node_id(*node)).collect()
+    }
+}
