@@ -20,8 +20,10 @@ mod openapi;
 mod packaging;
 mod page;
 mod produce;
+mod secure;
 mod stream;
 mod topics;
+mod trouble;
 
 use libtest_mimic::Arguments;
 use std::process::ExitCode;
@@ -45,8 +47,10 @@ fn main() -> ExitCode {
         packaging::tests(),
         page::tests(),
         produce::tests(),
+        secure::tests(),
         stream::tests(),
         topics::tests(),
+        trouble::tests(),
     ];
     let seconds = std::env::var("TEST_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
     let deadline = seconds.map_or(TEST_DEADLINE, Duration::from_secs);

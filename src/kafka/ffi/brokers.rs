@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// How many brokers are asked at once: enough that one lives, whatever broke.
 const ASKED: usize = 5;
 
+/// How soon brokers are asked again that did not let themselves be asked.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Waits until any broker answers, for at most `timeout`, and not for long while the brokers do not let the gateway in.
 ///
 /// # Errors
@@ -18,10 +21,13 @@ pub fn find_brokers(client: &Client, timeout: Duration) -> Result<(), Error> {
     let (admittance, begun, mut patience) = (client.context().admittance(), Instant::now(), LATE);
     loop {
         let left = admittance.patience(timeout).saturating_sub(begun.elapsed());
-        match ask(client, patience.min(left)) {
-            // Whether the gateway is refused is looked at in between; a slow broker gets more time each time.
-            Err(_) if patience < left => patience *= 2,
-            outcome => return admittance.judge(outcome),
+        let (asked, outcome) = (Instant::now(), ask(client, patience.min(left)));
+        if outcome.is_ok() || left.is_zero() {
+            return admittance.judge(outcome);
+        }
+        // Whether the gateway is refused is looked at in between. A slow broker gets more time each time.
+        if asked.elapsed() >= patience / 2 {
+            patience *= 2;
         }
     }
 }
@@ -54,7 +60,8 @@ pub(super) fn ask(client: &Client, timeout: Duration) -> Result<(), Error> {
         }
         let mut error = Error::unavailable("no broker answers");
         for _ in 0..=known.len() {
-            let left = (timeout + LATE).saturating_sub(begun.elapsed());
+            // librdkafka tells of a request's time-out at about that time.
+            let left = (timeout + PAUSE).saturating_sub(begun.elapsed());
             let event = sys::rd_kafka_queue_poll(call.queue, millis(left));
             if event.is_null() {
                 break;
@@ -67,6 +74,12 @@ pub(super) fn ask(client: &Client, timeout: Duration) -> Result<(), Error> {
                 }
                 code => error = Error::from_code(RDKafkaErrorCode::from(code), None, Written::No),
             }
+        }
+        // All broke off: they are not asked again at once. Nothing comes any more, so this only waits.
+        let left = timeout.saturating_sub(begun.elapsed());
+        let event = sys::rd_kafka_queue_poll(call.queue, millis(left.min(PAUSE)));
+        if !event.is_null() {
+            drop(Event(event));
         }
         Err(error)
     }
