@@ -94,6 +94,7 @@ pub struct App {
     admin: Admin,
     drain: Drain,
     demo: Option<Demo>,
+    metrics: Arc<Metrics>,
 }
 
 impl App {
@@ -114,12 +115,12 @@ impl App {
         check(config)?;
         let Listeners { address, clients, probes } = Listeners::open(config, inherited)?;
         let access = Access::new(&config.access, address)?;
-        let settings = settings(config);
         let drain = Drain::new(config.listen.drain_window, config.listen.shutdown_deadline);
-        let metrics = Arc::new(Metrics::new());
+        let metrics = Arc::new(Metrics::new(kafka::client_version()));
+        let settings = settings(config).watched(metrics.clone(), config.telemetry.kafka_statistics);
         let client = admin::connect(&settings)?;
         let catalog = Catalog::new(client.clone(), &settings);
-        tokio::spawn(Health::new(catalog.clone()).greet());
+        tokio::spawn(Health::new(catalog.clone(), metrics.clone()).greet());
         let admin = Admin::new(client, &settings);
         let producer = Arc::new(Producer::new(settings.clone())?);
         let produce =
@@ -142,8 +143,8 @@ impl App {
         let operations = probes.map(|probes| {
             Server::new(vec![probes], operations(state), metrics_of.clone(), PROBES, &config.listen)
         });
-        let server = Server::new(clients, routes, metrics_of, most, &config.listen);
-        Ok(Self { address, server, operations, producer, admin: admin_of, drain, demo: None })
+        let server = Server::new(clients, routes, metrics_of.clone(), most, &config.listen);
+        Ok(Self { address, server, operations, producer, admin: admin_of, drain, demo: None, metrics: metrics_of })
     }
 
     /// Feeds the demo's topics from now on until it is told to end.
@@ -167,6 +168,7 @@ impl App {
         service::stopping();
         drop(self.demo);
         let window = self.drain.begin();
+        self.metrics.http.draining.set(1);
         tracing::info!(?window, left = ?self.drain.left(), "shutting down");
         let again = async {
             hurry.await;

@@ -13,6 +13,7 @@ mod opening;
 mod page;
 mod stream;
 mod survey;
+mod tally;
 mod track;
 mod viewer;
 
@@ -21,12 +22,13 @@ pub use one::{Address, Found};
 pub use opening::Gap;
 pub use page::{Page, PageLimits};
 pub use stream::{Item, Stream};
+pub use tally::{End, Tally};
 
 use crate::config;
 use crate::kafka::error::Remedy;
 use crate::kafka::reader::{Position, Reader};
 use crate::kafka::{Catalog, Error as KafkaError, Settings};
-use crate::record::{Cursor, Isolation, OnLoss, PartitionSet, Record, Selection, Start, Until};
+use crate::record::{Cursor, Isolation, Loss, OnLoss, PartitionSet, Record, Selection, Start, Until};
 use crate::telemetry::Metrics;
 use crate::wire::Format;
 use std::sync::Arc;
@@ -38,6 +40,9 @@ const READER_WAIT: Duration = Duration::from_secs(1);
 
 /// How long to wait before a place that was lost is looked for anew: the log can be asked at once.
 const REOPEN_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a gap may tell. That a cursor is foreign is told by `ready` alone.
+const LOSSES: [Loss; 4] = [Loss::Recreated, Loss::Truncated, Loss::Expired, Loss::Deleted];
 
 /// What is to be read.
 #[derive(Clone, Debug)]
@@ -161,7 +166,7 @@ struct Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.metrics.readers.dec();
+        self.metrics.streams.readers.dec();
     }
 }
 
@@ -175,6 +180,8 @@ impl Broadcast {
         drain: Drain,
     ) -> Self {
         let readers = Arc::new(Semaphore::new(streams.max_readers));
+        metrics.streams.max_readers.set(streams.max_readers as i64);
+        metrics.streams.expect(&End::ALL.map(End::as_str), &LOSSES.map(Loss::as_str));
         let shared = Shared {
             catalog,
             settings,
@@ -223,8 +230,15 @@ impl Shared {
     async fn seat(&self) -> Result<Seat, Error> {
         let free = tokio::time::timeout(READER_WAIT, self.readers.clone().acquire_owned()).await;
         let permit = free.map_err(|_| Error::Full(self.max_readers))?.expect("the semaphore is never closed");
-        self.metrics.readers.inc();
+        self.metrics.streams.readers.inc();
         Ok(Seat { _permit: permit, metrics: self.metrics.clone() })
+    }
+
+    /// Counts what was lost.
+    fn count(&self, gaps: &[Gap]) {
+        for gap in gaps {
+            self.metrics.streams.gap(gap.reason.as_str());
+        }
     }
 
     async fn reader(&self, isolation: Isolation, positions: Vec<Position>) -> Result<Reader, Error> {

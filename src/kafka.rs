@@ -15,6 +15,7 @@ pub mod health;
 pub mod producer;
 pub mod reader;
 pub mod settings;
+mod statistics;
 
 pub use admin::Admin;
 pub use catalog::{Catalog, Topic};
@@ -23,6 +24,11 @@ pub use health::Health;
 pub use producer::Producer;
 pub use reader::Reader;
 pub use settings::Settings;
+
+/// The version of librdkafka.
+pub fn client_version() -> String {
+    rdkafka::util::get_rdkafka_version().1
+}
 
 /// The partition, of `partitions` in all, that Java's default partitioner gives a key (murmur2).
 pub fn partition_for(key: &[u8], partitions: i32) -> i32 {

@@ -17,6 +17,7 @@ use budget::Budget;
 use denials::Denials;
 use gate::Gate;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::oneshot;
 
 /// How often a record is sent that certainly was not written: once more for a topic that has changed or was denied, once
@@ -50,9 +51,10 @@ impl Produce {
         producer: Arc<Producer>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let budget = Budget::new(settings.queue_records, settings.queue_bytes);
+        let budget = Budget::new(settings.queue_records, settings.queue_bytes, metrics.clone());
         let sink = producer.clone();
-        let gate = Gate::new(Arc::new(move |record, report| sink.send(&record, Acks::All, report)));
+        let gate: gate::Send = Arc::new(move |record, report| sink.send(&record, Acks::All, report));
+        let gate = Gate::new(gate, metrics.produce.held.clone());
         let auto_create = settings.auto_create;
         let denials = Denials::default();
         let shared = Shared { catalog, admin, producer, budget, gate, denials, auto_create, metrics };
@@ -69,7 +71,7 @@ impl Produce {
         let sent = tokio::spawn(async move {
             let bytes = record.bytes();
             let outcome = shared.send(record, acks).await;
-            shared.metrics.produced(acks, bytes, outcome.is_ok());
+            shared.metrics.produce.produced(acks, bytes, outcome.is_ok());
             outcome
         });
         sent.await.unwrap_or_else(|_| Err(lost()))
@@ -148,6 +150,15 @@ impl Shared {
     }
 
     async fn deliver(&self, record: &Outgoing, acks: Acks) -> Result<Receipt, Error> {
+        let begun = Instant::now();
+        let delivered = self.pass(record, acks).await;
+        if delivered.is_ok() {
+            self.metrics.produce.confirmed(acks, begun.elapsed());
+        }
+        delivered
+    }
+
+    async fn pass(&self, record: &Outgoing, acks: Acks) -> Result<Receipt, Error> {
         let account = (record.topic.clone(), record.partition);
         let share = self.budget.admit(&account, record.bytes())?;
         let (told, mut heard) = oneshot::channel();

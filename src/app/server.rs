@@ -24,7 +24,7 @@ pub use socket::Socket;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use streams::Streams;
+use streams::{OVERDUE, Streams};
 use tokio_util::task::TaskTracker;
 
 /// How long to wait when no connection can be accepted: the process is out of file descriptors.
@@ -69,6 +69,8 @@ impl Server {
         most: usize,
         listen: &Listen,
     ) -> Self {
+        metrics.http.expect_connections(&["all", "address"], &Overdue::ALL.map(Overdue::as_str));
+        metrics.http.expect_connections(&[], &[OVERDUE]);
         let patience = Patience {
             head: listen.head_timeout,
             idle: listen.keep_alive,
@@ -153,7 +155,7 @@ impl Server {
         let (seat, full, patience) = match self.seats.take(peer) {
             Ok(seat) => (seat, None, self.patience),
             Err(full) => {
-                self.metrics.connection_refused(match full {
+                self.metrics.http.connection_refused(match full {
                     Full::InAll => "all",
                     Full::ForAddress => "address",
                 });
@@ -173,12 +175,13 @@ impl Server {
         let (metrics, leave) = (self.metrics.clone(), self.leave.clone());
         let streams = Streams::new(patience.write, metrics.clone());
         self.connections.spawn(async move {
-            metrics.connections.inc();
+            metrics.http.accepted.inc();
+            metrics.http.connections.inc();
             let overdue = connection::serve(socket, (router, arrival), (speech, streams), patience, leave).await;
-            metrics.connections.dec();
+            metrics.http.connections.dec();
             if let Some(overdue) = overdue {
                 tracing::debug!(peer = ?arrival.peer, why = overdue.as_str(), "connection ended by the gateway");
-                metrics.connection_overdue(overdue.as_str());
+                metrics.http.connection_overdue(overdue.as_str());
             }
             drop(seat);
         });

@@ -201,6 +201,8 @@ impl<'a> Pager<'a> {
     }
 
     fn into_page(self, loss: Option<Loss>) -> Page {
+        self.shared.metrics.streams.paged.inc_by(self.count as u64);
+        self.shared.count(&self.gaps);
         let cursor = self.track.cursor().clone();
         Page {
             records: self.records,

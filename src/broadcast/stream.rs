@@ -7,6 +7,7 @@
 
 use super::opening::Opening;
 use super::survey::Standing;
+use super::tally::{End, Tally};
 use super::track::Sight;
 use super::viewer::{Terms, Viewer};
 use super::{Error, Manner, REOPEN_PAUSE, Reading, Remedied, Seat, Shared, now, remedy};
@@ -54,6 +55,7 @@ pub struct Stream {
     question: Option<Question>,
     due: Due,
     over: Over,
+    tally: Arc<Tally>,
 }
 
 enum Over {
@@ -94,7 +96,9 @@ impl Stream {
         manner.format.write_preamble(&mut head);
         let mut viewer = Viewer::new(manner, reading.until, &opening, now());
         viewer.open(&opening, Terms { max_age, retry: retry() }, &mut head);
-        shared.metrics.streams.inc();
+        shared.metrics.streams.open.inc();
+        shared.metrics.streams.opened.inc();
+        shared.count(&opening.gaps);
         let mut stream = Self {
             start: opening.cursor(),
             loss: opening.loss,
@@ -107,6 +111,7 @@ impl Stream {
             question: None,
             due,
             over: Over::No,
+            tally: Arc::default(),
         };
         stream.read(seat);
         stream
@@ -115,6 +120,11 @@ impl Stream {
     /// The cursor the stream really began at.
     pub fn start(&self) -> &Cursor {
         &self.start
+    }
+
+    /// What becomes of it, also when it is gone.
+    pub fn tally(&self) -> Arc<Tally> {
+        self.tally.clone()
     }
 
     /// What was lost before the stream began.
@@ -128,6 +138,7 @@ impl Stream {
         loop {
             if !self.head.is_empty() {
                 self.due.spoke();
+                self.shared.metrics.streams.bytes.inc_by(self.head.len() as u64);
                 return Some(Item::Frames(self.head.split().freeze()));
             }
             match std::mem::replace(&mut self.over, Over::Yes) {
@@ -185,15 +196,22 @@ impl Stream {
             Some(What::Look) => self.look(),
             Some(What::Until) => self.leave(Duration::ZERO),
             Some(What::Reopen) => self.question = Some(Question::Opening(self.open())),
-            Some(What::Lifetime) => self.drain("lifetime"),
-            Some(What::Drain) => self.drain("shutdown"),
+            Some(What::Lifetime) => self.drain(End::Lifetime),
+            Some(What::Drain) => self.drain(End::Shutdown),
         }
     }
 
     /// Ends, and asks the client to come back.
-    fn drain(&mut self, reason: &str) {
-        self.viewer.drain(reason, retry(), &mut self.head);
+    fn drain(&mut self, end: End) {
+        self.viewer.drain(end.as_str(), retry(), &mut self.head);
+        self.tally.ends(end);
         self.over = Over::Yes;
+    }
+
+    /// Ends with what no waiting mends.
+    fn fail(&mut self, error: Error) {
+        self.tally.ends(End::Fault);
+        self.over = Over::Failed(error);
     }
 
     /// Writes what a reader saw, and what else it has ready, as frames.
@@ -203,7 +221,8 @@ impl Stream {
                 match event {
                     Event::Record(record) => {
                         if self.viewer.record(record, &mut self.head) {
-                            self.shared.metrics.streamed.inc();
+                            self.shared.metrics.streams.records.inc();
+                            self.tally.record();
                         }
                     }
                     Event::End { topic, partition, next } => {
@@ -214,7 +233,7 @@ impl Stream {
                         match remedy(&error) {
                             Remedied::AtOnce => self.leave(REOPEN_PAUSE),
                             Remedied::Later => self.leave(REOPEN_WAIT),
-                            Remedied::Never => self.over = Over::Failed(error.into()),
+                            Remedied::Never => self.fail(error.into()),
                         }
                         return self.viewer.flush(&mut self.head);
                     }
@@ -239,6 +258,7 @@ impl Stream {
 
     /// Leaves the place it reads from, to look for it anew.
     fn leave(&mut self, pause: Duration) {
+        self.shared.metrics.streams.reopened.inc();
         self.reader = None;
         self.batch = Vec::new().into_iter();
         self.question = None;
@@ -265,6 +285,7 @@ impl Stream {
 
     fn end(&mut self) {
         self.viewer.end(&mut self.head);
+        self.tally.ends(End::Until);
         self.over = Over::Yes;
     }
 
@@ -293,10 +314,11 @@ impl Stream {
     fn go_on(&mut self, opened: Result<(Opening, Seat), Error>) {
         match opened {
             Ok((opening, seat)) => {
-                self.viewer.reopen(&opening, now(), &mut self.head);
+                let gaps = self.viewer.reopen(&opening, now(), &mut self.head);
+                self.shared.count(&gaps);
                 self.read(seat);
             }
-            Err(error) if error.is_final() => self.over = Over::Failed(error),
+            Err(error) if error.is_final() => self.fail(error),
             Err(error) => {
                 tracing::debug!(%error, "a stream waits");
                 self.leave(REOPEN_WAIT);
@@ -307,7 +329,8 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.shared.metrics.streams.dec();
+        let end = self.tally.ends(End::Client);
+        self.shared.metrics.streams.ended(end.as_str());
     }
 }
 

@@ -80,11 +80,13 @@ impl Viewer {
         self.tell_caught_up(out);
     }
 
-    /// Goes on from a new opening, after the old position could not be read on or the topics changed.
-    pub fn reopen(&mut self, opening: &Opening, now: i64, out: &mut BytesMut) {
+    /// Goes on from a new opening, after the old position could not be read on or the topics changed; what was lost on the
+    /// way.
+    pub fn reopen(&mut self, opening: &Opening, now: i64, out: &mut BytesMut) -> Vec<Gap> {
         let gaps = self.track.reopen(opening, now);
         self.gaps(&gaps, out);
         self.tell_caught_up(out);
+        gaps
     }
 
     /// Writes a record; `false` when it is none to deliver: seen before, or past the end.

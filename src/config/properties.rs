@@ -30,6 +30,9 @@ enum Given {
 }
 
 impl Properties {
+    /// What stands where a secret would.
+    pub const MASK: &str = MASK;
+
     /// Names and values, secrets in clear: for the client, never for a log.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, property)| (name.as_str(), property.value.as_str()))
@@ -39,6 +42,11 @@ impl Properties {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|property| property.value.as_str())
+    }
+
+    /// Names and values of the secrets among them, in clear: for whoever has to cut them out of a text.
+    pub fn secrets(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.iter().filter(|(name, _)| is_secret(name))
     }
 
     /// Sets a property; for the embedded broker and for tests, which have no file.
@@ -120,6 +128,8 @@ mod tests {
         );
         assert_eq!(table.get("sasl.password"), Some("hunter2"));
         assert_eq!(table.get("ssl.key.password"), Some("sesame"));
+        let secrets: Vec<_> = table.secrets().collect();
+        assert_eq!(secrets, [("sasl.password", "hunter2"), ("ssl.key.password", "sesame")]);
         let debug = format!("{table:?}");
         let json = serde_json::to_string(&table).expect("strings serialise");
         for shown in [&debug, &json] {

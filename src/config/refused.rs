@@ -176,7 +176,7 @@ pub(super) const REFUSED: &[Refusal] = &[
     Refusal {
         names: &["statistics.interval.ms"],
         when: Always,
-        reason: "nobody would read librdkafka's statistics; the gateway's own are at `/metrics`",
+        reason: "set `telemetry.kafka_statistics`; what is told stands in `/metrics`",
     },
     Refusal {
         names: &["log_level", "log.queue"],

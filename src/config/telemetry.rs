@@ -1,7 +1,9 @@
 //! `[telemetry]`: what the gateway tells about itself.
 
 use super::field::{Field, Rule, Section};
+use crate::record::duration;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// What the keys of `[telemetry]` mean and may be.
 pub(super) const SECTION: Section = Section {
@@ -23,6 +25,12 @@ pub(super) const SECTION: Section = Section {
             meaning: "The shape of a log line: `text` for people, `json` (one object a line) for machines.",
             rule: Rule::OneOf(&["text", "json"]),
         },
+        Field {
+            key: "kafka_statistics",
+            meaning: "How often each client of Kafka tells the statistics behind the metrics `sluicegate_kafka_…`, in \
+                      whole seconds; `0` turns them off.",
+            rule: Rule::Time(Duration::ZERO, Duration::from_secs(3600)),
+        },
     ],
 };
 
@@ -34,6 +42,9 @@ pub struct Telemetry {
     pub log: String,
     /// The shape of a log line.
     pub log_format: LogFormat,
+    /// How often each client of Kafka tells its statistics; never, when zero.
+    #[serde(with = "duration::text")]
+    pub kafka_statistics: Duration,
 }
 
 /// The shape of a log line.
@@ -49,7 +60,11 @@ pub enum LogFormat {
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { log: "info".to_owned(), log_format: LogFormat::Text }
+        Self {
+            log: "info".to_owned(),
+            log_format: LogFormat::Text,
+            kafka_statistics: Duration::from_secs(10),
+        }
     }
 }
 

@@ -100,6 +100,11 @@ impl ApiError {
         Self { retry: Some(retry), ..self }
     }
 
+    /// The same, with what the log alone is told besides.
+    pub fn caused_by(self, cause: String) -> Self {
+        Self { cause: Some(cause), ..self }
+    }
+
     /// The code it stands under in the registry.
     pub fn code(&self) -> &'static Code {
         self.code

@@ -104,7 +104,7 @@ fn cors(origins: &[Origin]) -> Option<CorsLayer> {
 fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let said = panic.downcast_ref::<&str>().map(ToString::to_string);
     let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-    tracing::error!(panic = said, "a handler panicked");
     ApiError::new(code::INTERNAL, "the gateway failed; its log has more under this request's id")
+        .caused_by(format!("a handler panicked: {said}"))
         .into_response()
 }

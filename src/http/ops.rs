@@ -1,12 +1,13 @@
 //! Operations: is the process turning, can it serve, what has it counted.
 
 use super::error::{ApiError, code};
+use super::extract::accept::accepted;
 use super::schema::refusals;
 use crate::broadcast::Drain;
 use crate::kafka::Health;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Exposition, Metrics};
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
 use std::sync::Arc;
@@ -71,15 +72,31 @@ pub async fn readyz(
 
 /// What has it counted?
 ///
-/// All metrics of the gateway, as OpenMetrics text.
+/// All metrics of the gateway: OpenMetrics 1.0 for whoever asks for it by name, else Prometheus' text format 0.0.4.
 #[utoipa::path(
     get, path = "/metrics", operation_id = "metrics", tag = "operations",
     responses(
-        (status = 200, description = "The metrics.", body = String, content_type = "application/openmetrics-text"),
+        (
+            status = 200, description = "The metrics.",
+            content((String = "text/plain"), (String = "application/openmetrics-text")),
+        ),
         refusals::Metrics,
     ),
 )]
-pub async fn metrics(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")], metrics.render())
+pub async fn metrics(
+    State(metrics): State<Arc<Metrics>>,
+    State(health): State<Health>,
+    headers: HeaderMap,
+) -> impl IntoResponse {
+    // Nobody waits for Kafka's answer: a broker that is silent must not make a scrape fail.
+    health.look();
+    let rank = |form: Exposition| accepted(&headers, form.media_type()).rank();
+    let (newer, older) = (Exposition::OpenMetrics, Exposition::Prometheus);
+    let form = if rank(newer) > rank(older) { newer } else { older };
+    let head = [
+        (header::CONTENT_TYPE, form.content_type()),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::VARY, "Accept"),
+    ];
+    (head, metrics.render(form))
 }

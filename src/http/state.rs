@@ -1,5 +1,6 @@
 //! What handlers are given. `app` fills it, so that this room never looks outward; a handler takes the part it needs.
 
+use super::error::code;
 pub use super::extract::body::Bodies;
 use super::same_site::SameSite;
 use crate::access::Access;
@@ -93,8 +94,9 @@ impl AppState {
 
     /// What handlers are given. `drain` makes readiness go off.
     pub fn new(parts: Parts, listen: &config::Listen, drain: Drain) -> Self {
+        parts.metrics.http.expect(code::ALL.iter().map(|code| code.name));
         Self(Arc::new(Inner {
-            health: Health::new(parts.catalog.clone()),
+            health: Health::new(parts.catalog.clone(), parts.metrics.clone()),
             same_site: Arc::new(SameSite::new(listen.cors_origins.clone())),
             drain,
             parts,

@@ -1,6 +1,7 @@
 //! Whether Kafka answers, asked at most once a second however often somebody wants to know.
 
 use super::catalog::Catalog;
+use crate::telemetry::Metrics;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
@@ -19,12 +20,20 @@ type Answer = (Instant, Result<(), String>);
 pub struct Health {
     catalog: Catalog,
     last: Arc<Mutex<Option<Answer>>>,
+    metrics: Arc<Metrics>,
 }
 
 impl Health {
-    /// Asks through `catalog`.
-    pub fn new(catalog: Catalog) -> Self {
-        Self { catalog, last: Arc::default() }
+    /// Asks through `catalog`, and tells `metrics` what was answered.
+    pub fn new(catalog: Catalog, metrics: Arc<Metrics>) -> Self {
+        Self { catalog, last: Arc::default(), metrics }
+    }
+
+    /// Asks, if the last answer is old, without waiting.
+    pub fn look(&self) {
+        let this = self.clone();
+        // It ends by the time-out of a request.
+        tokio::spawn(async move { this.ask().await });
     }
 
     /// Asks once, and tells the log when Kafka does not answer: an operator should not have to wait for the first request.
@@ -56,6 +65,7 @@ impl Health {
             return answer.clone();
         }
         let answer = self.catalog.answers().await.map_err(|error| error.to_string());
+        self.metrics.kafka.up.set(answer.is_ok().into());
         *last = Some((Instant::now(), answer.clone()));
         answer
     }

@@ -3,10 +3,11 @@
 //! Ours come last, so a property passed through cannot undo a promise (`config` has refused those by name before).
 
 use super::admittance::Admittance;
-use super::context::{Context, Role};
+use super::context::{Context, Role, Voice};
 use super::error::Error;
 use crate::config;
 use crate::record::{Acks, Isolation};
+use crate::telemetry::Metrics;
 use rdkafka::ClientConfig;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,17 +19,30 @@ pub struct Settings {
     produce: config::Produce,
     streams: config::Streams,
     admittance: Arc<Admittance>,
+    voice: Arc<Voice>,
+    metrics: Arc<Metrics>,
+    /// How often clients tell their statistics; never, when zero.
+    statistics: Duration,
 }
 
 impl Settings {
     /// Gathers the sections that concern Kafka clients.
     pub fn new(kafka: config::Kafka, produce: config::Produce, streams: config::Streams) -> Self {
-        Self { kafka, produce, streams, admittance: Arc::default() }
+        let voice = Arc::new(Voice::new([&kafka.properties, &kafka.producer, &kafka.consumer]));
+        let (admittance, metrics) = (Arc::default(), Arc::default());
+        Self { kafka, produce, streams, admittance, voice, metrics, statistics: Duration::ZERO }
+    }
+
+    /// The same, with clients that are counted in `metrics`, and that tell their statistics so often; zero means never.
+    #[must_use]
+    pub fn watched(self, metrics: Arc<Metrics>, statistics: Duration) -> Self {
+        Self { metrics, statistics, ..self }
     }
 
     /// The context of a new client.
     pub(super) fn context(&self, role: Role) -> Context {
-        Context::new(role, self.admittance.clone())
+        let counted = self.metrics.kafka.client(role.as_str());
+        Context::new(role, self.admittance.clone(), self.voice.clone(), counted)
     }
 
     /// Whether the brokers let the gateway in, as all clients of these settings have it.
@@ -120,6 +134,7 @@ impl Settings {
         }
         recipe.set("bootstrap.servers", &self.kafka.bootstrap_servers);
         recipe.set("client.id", &self.kafka.client_id);
+        recipe.set("statistics.interval.ms", self.statistics.as_millis().to_string());
         // The OpenSSL that is built in looks for authorities where it was built; this looks where systems have them.
         if AUTHORITIES.iter().all(|name| recipe.get(name).is_none()) {
             recipe.set("ssl.ca.location", "probe");

@@ -5,6 +5,7 @@
 
 use crate::kafka::Error;
 use crate::record::TopicName;
+use crate::telemetry::Metrics;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,6 +19,7 @@ pub type Account = (TopicName, Option<i32>);
 pub struct Budget {
     limit: Load,
     used: Mutex<Used>,
+    metrics: Arc<Metrics>,
 }
 
 #[derive(Debug, Default)]
@@ -41,8 +43,10 @@ pub struct Share {
 }
 
 impl Budget {
-    pub fn new(records: usize, bytes: usize) -> Arc<Self> {
-        Arc::new(Self { limit: Load { records, bytes }, used: Mutex::default() })
+    pub fn new(records: usize, bytes: usize, metrics: Arc<Metrics>) -> Arc<Self> {
+        metrics.produce.limit_records.set(records as i64);
+        metrics.produce.limit_bytes.set(bytes as i64);
+        Arc::new(Self { limit: Load { records, bytes }, used: Mutex::default(), metrics })
     }
 
     /// Takes a place for a record of `bytes`. What stands alone is always let in, however large.
@@ -59,6 +63,8 @@ impl Budget {
         }
         used.total = used.total.plus(bytes);
         used.accounts.insert(account.clone(), mine.plus(bytes));
+        self.metrics.produce.queue_records.inc();
+        self.metrics.produce.queue_bytes.inc_by(bytes as i64);
         Ok(Share { budget: self.clone(), account: account.clone(), bytes })
     }
 }
@@ -81,6 +87,8 @@ impl Drop for Share {
     fn drop(&mut self) {
         let mut used = self.budget.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.total = used.total.minus(self.bytes);
+        self.budget.metrics.produce.queue_records.dec();
+        self.budget.metrics.produce.queue_bytes.dec_by(self.bytes as i64);
         if let Some(mine) = used.accounts.get_mut(&self.account) {
             *mine = mine.minus(self.bytes);
             if mine.records == 0 {
@@ -100,7 +108,7 @@ mod tests {
 
     #[test]
     fn one_partition_cannot_use_up_the_budget_of_all() {
-        let budget = Budget::new(800, 8000);
+        let budget = Budget::new(800, 8000, Arc::default());
         let stuck = topic("stuck");
         let held: Vec<_> =
             (0..100).map(|_| budget.admit(&(stuck.clone(), Some(0)), 1).expect("within its share")).collect();
@@ -113,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_large_record_is_let_in_when_it_stands_alone() {
-        let budget = Budget::new(800, 8000);
+        let budget = Budget::new(800, 8000, Arc::default());
         let alone = budget.admit(&(topic("t"), Some(0)), 1_000_000).expect("it stands alone");
         assert!(matches!(budget.admit(&(topic("t"), Some(1)), 1), Err(Error::QueueFull)));
         drop(alone);
@@ -123,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_share_is_bounded_in_bytes_too() {
-        let budget = Budget::new(800, 8000);
+        let budget = Budget::new(800, 8000, Arc::default());
         let _held = budget.admit(&(topic("t"), Some(0)), 900).expect("within its share");
         assert!(matches!(budget.admit(&(topic("t"), Some(0)), 101), Err(Error::QueueFull)));
         assert!(budget.admit(&(topic("t"), Some(0)), 100).is_ok());

@@ -8,6 +8,7 @@
 
 use super::budget::Account;
 use crate::kafka::producer::{Outgoing, Report};
+use crate::telemetry::Gauge;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub type Send = Arc<dyn Fn(Outgoing, Report) + std::marker::Send + Sync>;
 pub struct Gate {
     send: Send,
     flights: Mutex<HashMap<Account, Flight>>,
+    /// How many records wait.
+    held: Gauge,
 }
 
 /// What is under way to a partition, and what waits for it.
@@ -32,9 +35,10 @@ struct Flight {
 }
 
 impl Gate {
-    /// A gate that lets records go by `send`, which must not block and may report at once.
-    pub fn new(send: Send) -> Arc<Self> {
-        Arc::new(Self { send, flights: Mutex::default() })
+    /// A gate that lets records go by `send`, which must not block and may report at once, and tells in `held` how many
+    /// wait.
+    pub fn new(send: Send, held: Gauge) -> Arc<Self> {
+        Arc::new(Self { send, flights: Mutex::default(), held })
     }
 
     /// Lets a record go, now or when what is under way to its partition has been reported.
@@ -42,6 +46,7 @@ impl Gate {
         let mut flights = self.lock();
         let flight = flights.entry(account.clone()).or_default();
         if flight.unconfirmed > 0 {
+            self.held.inc();
             return flight.waiting.push((record, report));
         }
         flight.unconfirmed = 1;
@@ -57,6 +62,7 @@ impl Gate {
         };
         let waiting = std::mem::take(&mut flight.waiting);
         flight.unconfirmed += waiting.len();
+        self.held.dec_by(waiting.len() as i64);
         drop(flights);
         for (record, report) in waiting {
             self.launch(account, record, report);
@@ -108,8 +114,8 @@ mod tests {
     fn gate() -> (Arc<Gate>, Sent) {
         let sent = Sent::default();
         let sink = sent.clone();
-        let gate =
-            Gate::new(Arc::new(move |record, report| sink.lock().expect("whole").push((record, report))));
+        let send = Arc::new(move |record, report| sink.lock().expect("whole").push((record, report)));
+        let gate = Gate::new(send, Gauge::default());
         (gate, sent)
     }
 
@@ -143,7 +149,9 @@ mod tests {
     fn what_gathers_while_one_is_under_way_goes_together_and_in_order() {
         let (gate, sent) = gate();
         (1..=4).for_each(|n| pass(&gate, 0, n));
+        assert_eq!(gate.held.get(), 3);
         assert_eq!(report_all(&sent), [1]);
+        assert_eq!(gate.held.get(), 0);
         assert_eq!(report_all(&sent), [2, 3, 4]);
         pass(&gate, 0, 5);
         assert_eq!(report_all(&sent), [5]);

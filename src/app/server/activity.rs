@@ -42,6 +42,9 @@ pub enum Overdue {
 }
 
 impl Overdue {
+    /// Every reason.
+    pub const ALL: [Self; 5] = [Self::Head, Self::Idle, Self::Write, Self::Life, Self::TakenBack];
+
     /// The word for it in metrics and log lines.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -12,6 +12,9 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 
+/// The word in metrics for a stream that was not read.
+pub const OVERDUE: &str = "stream";
+
 /// Since when a body's piece waits to be taken, if one does. The body and its task share it.
 #[derive(Clone, Debug, Default)]
 pub struct Waiting(Arc<Mutex<Option<Instant>>>);
@@ -61,7 +64,7 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
             let stream = Box::pin(stream);
             let task = Task { stream, waiting, patience, alarm: None };
             if task.await == Ended::Unread {
-                metrics.connection_overdue("stream");
+                metrics.http.connection_overdue(OVERDUE);
             }
         });
     }

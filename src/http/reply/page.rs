@@ -1,13 +1,15 @@
 //! A page as a response.
 
+use super::super::observe::Outcome;
 use super::stream::LOSS;
 use super::tag;
-use crate::broadcast::{Gap, Page};
+use crate::broadcast::{Gap, Page, Tally};
 use crate::record::{Cursor, Loss};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::json;
+use std::sync::Arc;
 
 /// Where to go on after a response without a body.
 const NEXT: HeaderName = HeaderName::from_static("kafka-stream-next");
@@ -18,6 +20,7 @@ pub fn respond(page: Page, request: &HeaderMap) -> Response {
         return nothing(&page.next, page.loss);
     }
     let mut response = tag::respond(request, "page", "application/json", body(&page));
+    response.extensions_mut().insert(Outcome::new(Arc::new(Tally::of_page(page.count))));
     let headers = response.headers_mut();
     headers.insert(header::VARY, HeaderValue::from_static("Accept, Origin, Last-Event-ID"));
     headers.insert(LOSS, HeaderValue::from_static(word(page.loss)));

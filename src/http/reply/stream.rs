@@ -1,6 +1,7 @@
 //! An open stream as a response: the head that proxies and browsers need, and a body that ends between two frames.
 
 use super::super::error::ApiError;
+use super::super::observe::Outcome;
 use crate::broadcast::{Item, Stream};
 use crate::wire::Format;
 use axum::body::Body;
@@ -8,6 +9,7 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use std::convert::Infallible;
+use std::sync::Arc;
 
 /// The cursor the stream really began at.
 pub(super) const START: HeaderName = HeaderName::from_static("kafka-stream-start");
@@ -25,7 +27,10 @@ const MAX_START_BYTES: usize = 1024;
 pub fn respond(stream: Stream, format: Format, request_id: String) -> Response {
     let start = stream.start().to_string();
     let loss = stream.loss().map_or("none", |loss| loss.as_str());
-    let mut response = Body::from_stream(parts(stream, format, request_id)).into_response();
+    let outcome = Outcome::new(stream.tally());
+    let told = Told { format, request_id, outcome: outcome.clone() };
+    let mut response = Body::from_stream(parts(stream, told)).into_response();
+    response.extensions_mut().insert(outcome);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
@@ -40,27 +45,24 @@ pub fn respond(stream: Stream, format: Format, request_id: String) -> Response {
     response
 }
 
-fn parts(
-    stream: Stream,
+/// How a stream is told.
+struct Told {
     format: Format,
     request_id: String,
-) -> impl futures_util::Stream<Item = Result<Bytes, Infallible>> + Send {
-    futures_util::stream::unfold((stream, format, request_id), async |(mut stream, format, request_id)| {
+    outcome: Arc<Outcome>,
+}
+
+fn parts(stream: Stream, told: Told) -> impl futures_util::Stream<Item = Result<Bytes, Infallible>> + Send {
+    futures_util::stream::unfold((stream, told), async |(mut stream, told)| {
         let bytes = match stream.next().await? {
             Item::Frames(bytes) => bytes,
             Item::Fault(error) => {
-                let error = ApiError::from(error);
-                tracing::info!(
-                    request_id,
-                    code = error.code().name,
-                    detail = error.detail(),
-                    "a stream ends"
-                );
-                let mut frame = BytesMut::new();
-                error.fault(&request_id, format, &mut frame);
+                let (error, mut frame) = (ApiError::from(error), BytesMut::new());
+                error.fault(&told.request_id, told.format, &mut frame);
+                told.outcome.fails(error);
                 frame.freeze()
             }
         };
-        Some((Ok(bytes), (stream, format, request_id)))
+        Some((Ok(bytes), (stream, told)))
     })
 }

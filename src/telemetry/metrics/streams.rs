@@ -1,0 +1,92 @@
+//! What is counted of streams and pages.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
+/// What is counted of streams and pages.
+#[derive(Debug)]
+pub struct Streams {
+    /// Streams that are open.
+    pub open: Gauge,
+    /// Streams that were opened.
+    pub opened: Counter,
+    ended: Family<ReasonLabels, Counter>,
+    gaps: Family<ReasonLabels, Counter>,
+    /// Records written to streams.
+    pub records: Counter,
+    /// Bytes of frames written to streams.
+    pub bytes: Counter,
+    /// Times a stream left its place to look for it anew.
+    pub reopened: Counter,
+    /// Records given in pages.
+    pub paged: Counter,
+    /// Kafka readers in use.
+    pub readers: Gauge,
+    /// `streams.max_readers`.
+    pub max_readers: Gauge,
+}
+
+impl Streams {
+    pub(super) fn register(of: &mut Registry) -> Self {
+        let streams = Self {
+            open: Gauge::default(),
+            opened: Counter::default(),
+            ended: Family::default(),
+            gaps: Family::default(),
+            records: Counter::default(),
+            bytes: Counter::default(),
+            reopened: Counter::default(),
+            paged: Counter::default(),
+            readers: Gauge::default(),
+            max_readers: Gauge::default(),
+        };
+        of.register("streams", "Open streams", streams.open.clone());
+        of.register("streams_opened", "Streams that were opened", streams.opened.clone());
+        of.register("streams_ended", "Streams that ended, by reason", streams.ended.clone());
+        of.register("stream_gaps", "Gaps told to streams and pages, by what was lost", streams.gaps.clone());
+        of.register("streamed_records", "Records written to streams", streams.records.clone());
+        let bytes = "Bytes written to streams, control events among them";
+        of.register_with_unit("streamed", bytes, Unit::Bytes, streams.bytes.clone());
+        of.register(
+            "streams_reopened",
+            "Times a stream looked anew for its place, because Kafka was away or its topics changed",
+            streams.reopened.clone(),
+        );
+        of.register("paged_records", "Records given in pages", streams.paged.clone());
+        of.register("stream_readers", "Kafka readers in use by streams and pages", streams.readers.clone());
+        of.register(
+            "stream_readers_limit",
+            "Kafka readers that may be in use (streams.max_readers)",
+            streams.max_readers.clone(),
+        );
+        streams
+    }
+
+    /// Lets every reason of these lists be there from the start.
+    pub fn expect(&self, ends: &[&'static str], losses: &[&'static str]) {
+        for (family, reasons) in [(&self.ended, ends), (&self.gaps, losses)] {
+            for reason in reasons {
+                drop(family.get_or_create(&ReasonLabels { reason }));
+            }
+        }
+    }
+
+    /// A stream has ended.
+    pub fn ended(&self, reason: &'static str) {
+        self.open.dec();
+        self.ended.get_or_create(&ReasonLabels { reason }).inc();
+    }
+
+    /// A gap was told.
+    pub fn gap(&self, loss: &'static str) {
+        self.gaps.get_or_create(&ReasonLabels { reason: loss }).inc();
+    }
+}
