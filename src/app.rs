@@ -144,7 +144,16 @@ impl App {
             Server::new(vec![probes], operations(state), metrics_of.clone(), PROBES, &config.listen)
         });
         let server = Server::new(clients, routes, metrics_of.clone(), most, &config.listen);
-        Ok(Self { address, server, operations, producer, admin: admin_of, drain, demo: None, metrics: metrics_of })
+        Ok(Self {
+            address,
+            server,
+            operations,
+            producer,
+            admin: admin_of,
+            drain,
+            demo: None,
+            metrics: metrics_of,
+        })
     }
 
     /// Feeds the demo's topics from now on until it is told to end.

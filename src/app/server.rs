@@ -15,7 +15,7 @@ use crate::app::listener::Listener;
 use crate::config::Listen;
 use crate::http::{Arrival, Door, Full};
 use crate::telemetry::Metrics;
-use activity::Patience;
+use activity::{Overdue, Patience};
 use axum::Router;
 use connection::{Leave, Speech};
 use futures_util::future::join_all;

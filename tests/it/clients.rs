@@ -11,14 +11,20 @@ mod feed;
 mod nginx;
 mod origins;
 mod pitfalls;
+mod proxies;
 mod reader;
 mod rust;
 
 use crate::harness::Test;
 
 pub fn tests() -> Vec<Test> {
-    [ages::tests(), everything::tests(), nginx::tests(), origins::tests(), pitfalls::tests()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let files = [
+        ages::tests(),
+        everything::tests(),
+        nginx::tests(),
+        origins::tests(),
+        pitfalls::tests(),
+        proxies::tests(),
+    ];
+    files.into_iter().flatten().collect()
 }

@@ -2,9 +2,16 @@
 
 mod errors;
 mod openapi;
+mod operations;
 
 use crate::harness::Test;
+use std::path::{Path, PathBuf};
 
 pub fn tests() -> Vec<Test> {
-    [errors::tests(), openapi::tests()].into_iter().flatten().collect()
+    [errors::tests(), openapi::tests(), operations::tests()].into_iter().flatten().collect()
+}
+
+/// A file of the package.
+fn package(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }

@@ -27,7 +27,7 @@ pub fn tests() -> Vec<Test> {
 }
 
 /// An address that is free, and that no other nginx of this process was given: it cannot be held until nginx has it.
-fn own_address() -> SocketAddr {
+pub fn own_address() -> SocketAddr {
     static GIVEN: Mutex<BTreeSet<SocketAddr>> = Mutex::new(BTreeSet::new());
     loop {
         let free = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
@@ -39,7 +39,7 @@ fn own_address() -> SocketAddr {
 }
 
 /// An nginx of a test's own. It ends when it is dropped.
-struct Nginx {
+pub struct Nginx {
     address: SocketAddr,
     config: PathBuf,
     program: Program,
@@ -50,6 +50,14 @@ impl Nginx {
     /// Starts one before this address; `settings` stand beside `proxy_pass`.
     async fn start(gateway: SocketAddr, settings: &str) -> Self {
         let address = own_address();
+        let server = format!(
+            "server {{\n    listen {address};\n    location / {{\n      proxy_pass http://{gateway};\n      {settings}\n    }}\n  }}"
+        );
+        Self::serving(address, &server).await
+    }
+
+    /// Starts one that serves at `address` what these lines of its configuration say.
+    pub async fn serving(address: SocketAddr, servers: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let place = folder.path().display();
         // What every nginx has to know, and files of its own.
@@ -57,8 +65,7 @@ impl Nginx {
             "daemon off;\nworker_processes 1;\npid {place}/pid;\nerror_log stderr notice;\nevents {{}}\n\
              http {{\n  access_log off;\n  client_body_temp_path {place}/body;\n  proxy_temp_path {place}/proxy;\n  \
              fastcgi_temp_path {place}/fastcgi;\n  uwsgi_temp_path {place}/uwsgi;\n  scgi_temp_path {place}/scgi;\n  \
-             server {{\n    listen {address};\n    location / {{\n      proxy_pass http://{gateway};\n      {settings}\n    \
-             }}\n  }}\n}}\n",
+             {servers}\n}}\n",
         );
         let path = folder.path().join("nginx.conf");
         std::fs::write(&path, config).expect("the folder can be written");
@@ -85,7 +92,7 @@ impl Nginx {
     }
 
     /// The gateway as it is seen through it.
-    fn gateway(&self) -> Gateway {
+    pub fn gateway(&self) -> Gateway {
         Gateway::at(self.address)
     }
 }

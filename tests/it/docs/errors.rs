@@ -1,10 +1,10 @@
 //! `docs/errors.md`, which is written from the registry of error codes, and the registry itself.
 
+use super::package;
 use crate::harness::{Context, Test};
 use crate::tests;
 use sluicegate::http::error::code;
 use std::fs;
-use std::path::{Path, PathBuf};
 
 pub fn tests() -> Vec<Test> {
     tests![
@@ -17,10 +17,6 @@ pub fn tests() -> Vec<Test> {
 /// Codes that no test sees told, and why.
 const UNTOLD: [(&str, &str); 1] =
     [("internal", "told when a handler panics, and no request is known that makes one panic")];
-
-fn package(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
 
 /// `UPDATE_DOCS=1` writes the page instead of comparing it.
 async fn the_page_of_errors_is_the_registry(_: Context) {

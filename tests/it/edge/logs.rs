@@ -124,7 +124,8 @@ async fn every_client_of_kafka_is_heard_and_an_outage_does_not_fill_the_log(cont
     for _ in 0..20 {
         streams.push(gateway.stream(topic, "").await);
     }
-    heard.gateway().await.stream(topic, "").await.expect("ready").await;
+    let mut reads = heard.gateway().await.stream(topic, "").await;
+    reads.expect("ready").await;
     broker.away().await;
     for client in ["producer", "admin", "reader"] {
         let of = |line: &Value| line["client"] == client;

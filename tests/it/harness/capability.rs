@@ -50,6 +50,10 @@ pub enum Capability {
     Node,
     /// Python, as the command `python3`, with no package.
     Python,
+    /// The proxy, as the command `haproxy`.
+    Haproxy,
+    /// Prometheus' checker of rules, as the command `promtool`.
+    Promtool,
     /// Node.js, and the npm clients of `tests/clients`.
     NodeClients,
     /// The Python clients of `tests/clients`.
@@ -77,6 +81,8 @@ impl Capability {
             Self::Systemd => "systemd",
             Self::Node => "node",
             Self::Python => "python",
+            Self::Haproxy => "haproxy",
+            Self::Promtool => "promtool",
             Self::NodeClients => "node_clients",
             Self::PythonClients => "python_clients",
             Self::OpenapiNode => "openapi_node",
@@ -95,6 +101,8 @@ impl Capability {
                 | Self::Systemd
                 | Self::Node
                 | Self::Python
+                | Self::Haproxy
+                | Self::Promtool
                 | Self::NodeClients
                 | Self::PythonClients
                 | Self::OpenapiNode
@@ -118,6 +126,8 @@ impl Capability {
             Self::Systemd => once!(tools::runs("systemd-analyze", "--version")),
             Self::Node => once!(tools::runs("node", "--version")),
             Self::Python => once!(tools::runs("python3", "--version")),
+            Self::Haproxy => once!(tools::haproxy().is_some()),
+            Self::Promtool => once!(tools::promtool().is_some()),
             Self::NodeClients => once!(tools::runs("node", "--version") && tools::node_modules().is_some()),
             Self::PythonClients => once!(tools::python().is_some_and(|path| tools::runs(path, "--version"))),
             Self::OpenapiNode => {

@@ -73,7 +73,8 @@ impl Gateway {
 
     /// A sample of `/metrics` by its name and labels as they are written there; 0 while it was never counted.
     pub async fn metric(&self, sample: &str) -> usize {
-        let reply = self.get("/metrics").await;
+        // On a connection of its own, which is gone afterwards: connections are counted, too.
+        let reply = send(self.request("GET", "/metrics").header("connection", "close")).await;
         let found = reply.text().lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
         found.map_or(0, |number| number.parse().expect("a whole number"))
     }

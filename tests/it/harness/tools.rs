@@ -17,6 +17,17 @@ pub fn nginx() -> Option<PathBuf> {
     ["nginx", "/usr/sbin/nginx"].map(PathBuf::from).into_iter().find(|path| runs(path, "-v"))
 }
 
+/// HAProxy, which lies there too.
+pub fn haproxy() -> Option<PathBuf> {
+    ["haproxy", "/usr/sbin/haproxy"].map(PathBuf::from).into_iter().find(|path| runs(path, "-v"))
+}
+
+/// Prometheus' checker of rules: this machine's, or the one that was put into the cache.
+pub fn promtool() -> Option<PathBuf> {
+    let cached = cache().map(|cache| cache.join("tools/bin/promtool"));
+    [Some("promtool".into()), cached].into_iter().flatten().find(|path: &PathBuf| runs(path, "--version"))
+}
+
 /// The programs of our own that use the clients.
 pub fn programs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
@@ -44,9 +55,14 @@ pub fn openapi_python() -> Option<PathBuf> {
 
 /// A folder of clients, if it was installed by the list that is committed here.
 fn installed(folder: &str, list: &str) -> Option<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
-    let folder = cache.join("sluicegate/clients").join(folder);
+    let folder = cache()?.join("clients").join(folder);
     let (found, wanted) = (fs::read(folder.join("installed")).ok()?, fs::read(programs().join(list)).ok()?);
     (found == wanted).then_some(folder)
+}
+
+/// Where `tests/tools/install` puts things.
+fn cache() -> Option<PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
+    Some(cache.join("sluicegate"))
 }

@@ -56,14 +56,13 @@ async fn a_client_that_leaves_after_its_body_was_sent_has_its_record_written(con
         .write("POST /v1/topics/left/records HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\ngone")
         .await;
     until("the gateway has the record", || async {
-        let metrics = gateway.get("/metrics").await;
         // The request's own connection and this one.
-        metrics.text().contains("sluicegate_http_connections 2").then_some(())
+        (gateway.metric("sluicegate_http_connections").await == 2).then_some(())
     })
     .await;
     drop(socket);
     until("the gateway has noticed", || async {
-        gateway.get("/metrics").await.text().contains("sluicegate_http_connections 1").then_some(())
+        (gateway.metric("sluicegate_http_connections").await == 1).then_some(())
     })
     .await;
     broker.back().await;
