@@ -123,17 +123,14 @@ impl Cause {
 /// For how long a listener has to close every connection before that is taken for its way, and not for a broker that ends.
 const CLOSING: Duration = Duration::from_millis(1500);
 
-/// How long after one closed connection the next still belongs to the same.
-const CLOSING_PAUSE: Duration = Duration::from_secs(5);
-
 /// Knows whether the brokers let the gateway in. Shared by all its clients.
 #[derive(Debug, Default)]
 pub struct Admittance {
     /// Whether `refused` holds something: records that arrive need not take the lock to know that they did.
     shut: AtomicBool,
     refused: Mutex<Option<Refused>>,
-    /// The first and the last of connections that were closed at once, with no answer in between.
-    closed: Mutex<Option<(Instant, Instant)>>,
+    /// When a connection was first closed at once, with neither an answer nor a refused connection since.
+    closed: Mutex<Option<Instant>>,
     /// Whether the last call was answered.
     in_touch: AtomicBool,
     /// The brokers of the last answer that told of them, by id.
@@ -155,9 +152,18 @@ impl Admittance {
         match Cause::of(said) {
             // Which fault a certificate has librdkafka does not say; the client that looks at certificates will.
             Some(Cause::Certificate) => self.remember(Cause::Certificate, None),
-            Some(Cause::Closed) if !self.closes(Instant::now()) => self.told(),
+            Some(Cause::Closed) => {
+                self.closed().get_or_insert_with(Instant::now);
+                self.in_touch.store(false, Ordering::Relaxed);
+                self.told()
+            }
             Some(cause) => self.remember(cause, Some(said)),
-            None => self.told(),
+            None => {
+                if said.contains("Connection refused") {
+                    *self.closed() = None;
+                }
+                self.told()
+            }
         }
     }
 
@@ -192,15 +198,8 @@ impl Admittance {
             && self.lock().is_some_and(|refused| refused.told && refused.last.elapsed() < MEMORY)
     }
 
-    /// Whether connections have been closed at once for a while, one of them `now`.
-    fn closes(&self, now: Instant) -> bool {
-        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = closed
-            .filter(|(_, last)| now.duration_since(*last) < CLOSING_PAUSE)
-            .map_or(now, |(first, _)| first);
-        *closed = Some((first, now));
-        self.in_touch.store(false, Ordering::Relaxed);
-        now.duration_since(first) >= CLOSING
+    fn closed(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.closed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Remembers which brokers there are.
@@ -223,7 +222,7 @@ impl Admittance {
     pub fn answered(&self) {
         if !self.is_in_touch() {
             self.in_touch.store(true, Ordering::Relaxed);
-            *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            *self.closed() = None;
         }
         if !self.shut.load(Ordering::Relaxed) {
             return;
@@ -237,6 +236,12 @@ impl Admittance {
 
     /// Why the gateway is not let in, if that is so.
     pub fn why(&self) -> Option<Cause> {
+        // librdkafka tells it once in half a minute, so how often it happens is not known; only that nothing else did.
+        let closing = !self.is_in_touch()
+            && self.closed().is_some_and(|first| (CLOSING..MEMORY).contains(&first.elapsed()));
+        if closing {
+            self.remember(Cause::Closed, Some("connections are closed before a broker has said a word"));
+        }
         if !self.shut.load(Ordering::Relaxed) {
             return None;
         }
@@ -328,12 +333,19 @@ mod tests {
 
     #[test]
     fn a_broker_that_ends_is_no_listener_of_another_protocol() {
-        let (admittance, now) = (Admittance::default(), Instant::now());
-        assert!(!admittance.closes(now) && !admittance.closes(now + CLOSING / 2));
-        assert!(admittance.closes(now + CLOSING), "it closes all the time");
-        assert!(!admittance.closes(now + CLOSING + CLOSING_PAUSE), "that was long ago");
+        let said = "Disconnected: closed by peer (after 0ms in state APIVERSION_QUERY)";
+        let long_ago = || Instant::now().checked_sub(CLOSING);
+        let admittance = Admittance::default();
+        admittance.heard(said);
+        assert_eq!(admittance.why(), None, "it may be ending");
+        *admittance.closed() = long_ago();
+        admittance.heard("Connect to ipv4#127.0.0.1:9092 failed: Connection refused");
+        assert_eq!(admittance.why(), None, "it has ended");
+        admittance.heard(said);
+        *admittance.closed() = long_ago();
+        assert_eq!(admittance.why(), Some(Cause::Closed), "it does nothing else");
         admittance.answered();
-        assert!(!admittance.closes(now + 2 * CLOSING + CLOSING_PAUSE), "a broker answered in between");
+        assert_eq!(admittance.why(), None);
     }
 
     #[test]
