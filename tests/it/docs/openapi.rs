@@ -1,9 +1,9 @@
 //! `openapi/v1.json`, which is the document that the gateway makes of its routes.
 
+use super::package;
 use crate::harness::{Context, Test};
 use crate::tests;
 use std::fs;
-use std::path::Path;
 
 pub fn tests() -> Vec<Test> {
     tests![the_committed_openapi_document_is_the_routers]
@@ -11,7 +11,7 @@ pub fn tests() -> Vec<Test> {
 
 /// `UPDATE_DOCS=1` writes the document instead of comparing it.
 async fn the_committed_openapi_document_is_the_routers(_: Context) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi/v1.json");
+    let file = package("openapi/v1.json");
     let made = sluicegate::http::openapi::text();
     if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(&file, made).expect("the document can be written");
