@@ -69,13 +69,13 @@ fn named(record: &Record) -> Option<String> {
 
 /// What a value is served as, and whether a browser is to save it instead of showing it.
 fn content_type(named: Option<String>, value: &[u8]) -> (&'static str, bool) {
-    let is_text = std::str::from_utf8(value).is_ok();
+    let (is_text, is_json) = (std::str::from_utf8(value).is_ok(), || json::on_one_line(value).is_some());
     match named.as_deref() {
-        Some("application/json") => (JSON, false),
+        Some("application/json") if is_json() => (JSON, false),
         Some("text/plain") if is_text => (TEXT, false),
         Some("application/octet-stream") => (BYTES, false),
         Some(_) => (BYTES, true),
-        None if json::on_one_line(value).is_some() => (JSON, false),
+        None if is_json() => (JSON, false),
         None if is_text => (TEXT, false),
         None => (BYTES, false),
     }

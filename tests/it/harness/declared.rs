@@ -198,7 +198,7 @@ impl Declared {
         let Some(body) = body.filter(|body| !body.is_empty()) else { return Ok(()) };
         match kind {
             "" => Err(format!("{place} answers {status} with a body of no type")),
-            // Any JSON: a record's value, of which the record itself says that it is some.
+            // A record's value: any JSON.
             "application/json" if response["content"][kind]["schema"] == json!({}) => Ok(()),
             "application/json" | "application/problem+json" => {
                 let Some(json) = json_of(body).map_err(|error| format!("{place}: {error}"))? else {
