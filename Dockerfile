@@ -9,21 +9,25 @@
 # there until somebody has decided that whoever reaches the port may do all that Kafka lets it do.
 
 FROM rust:1.95.0-slim-bookworm AS build
-# What librdkafka and OpenSSL are compiled with.
-RUN apt-get update && apt-get install --yes --no-install-recommends g++ make perl && rm -rf /var/lib/apt/lists/*
+# What librdkafka and OpenSSL are compiled with, and the authorities that a Kafka's certificate is usually signed by.
+RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates g++ make perl \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
 # Between builds on one machine the caches keep what was fetched and compiled.
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
-    cargo build --release --locked --no-default-features && install -D target/release/sluicegate /out/sluicegate
+    cargo build --release --locked --no-default-features \
+    && install -D target/release/sluicegate /image/usr/local/bin/sluicegate
+# The rest of the image: the libraries that the program is linked to, its loader, and those authorities.
+RUN ldd /image/usr/local/bin/sluicegate | grep -o '/[^ ]*' | xargs -I FILE install -D FILE /imageFILE \
+    && install -D --mode=644 /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ca-certificates.crt
 
-# glibc, libgcc and the usual certificates: what the program is linked to, and what it trusts.
-FROM gcr.io/distroless/cc-debian12:nonroot
+FROM scratch
 LABEL org.opencontainers.image.title="Sluicegate" \
       org.opencontainers.image.description="An HTTP REST and server-sent-events gateway to Apache Kafka" \
       org.opencontainers.image.licenses="Apache-2.0"
-COPY --from=build /out/sluicegate /usr/local/bin/sluicegate
-# The image's `nonroot`, by number, so that a cluster's policy can see that it is not root.
+COPY --from=build /image/ /
+# Nobody's, by number, so that a cluster's policy can see that it is not root.
 USER 65532:65532
 ENV SLUICEGATE_LISTEN__HTTP=0.0.0.0:8080 \
     SLUICEGATE_TELEMETRY__LOG_FORMAT=json
