@@ -47,7 +47,8 @@ pub fn chromium(folder: &Path, arguments: impl IntoIterator<Item = impl AsRef<Os
         "--no-proxy-server",
     ]);
     command.arg(format!("--user-data-dir={}", folder.join("profile").display()));
-    command.args(arguments);
+    // It is ended by signals, and leaves its temporary files behind.
+    command.args(arguments).env("TMPDIR", folder);
     command
 }
 
@@ -63,7 +64,7 @@ impl Browser {
         let browser = chromium(folder.path(), ["--remote-debugging-pipe", "about:blank"]);
         let mut command = Command::new("sh");
         command.args(["-c", r#"exec 3<"$0" 4>"$1"; shift; exec "$@""#]).arg(&to).arg(&from);
-        command.arg(browser.get_program()).args(browser.get_args());
+        command.arg(browser.get_program()).args(browser.get_args()).env("TMPDIR", folder.path());
         let program = Program::start(&mut command);
         // Held open at both ends, so that it has no end before the browser has opened it.
         let from = OpenOptions::new().read_write(true).open_receiver(&from).expect("it was made");
