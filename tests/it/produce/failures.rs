@@ -13,6 +13,7 @@ pub fn tests() -> Vec<Test> {
         a_broker_that_answers_too_late_is_told_as_a_time_out,
         what_the_broker_refuses_for_good_is_told_by_its_meaning,
         what_kafkas_rules_forbid_is_told_as_forbidden,
+        what_was_forbidden_and_is_allowed_by_now_is_written_once,
         what_the_broker_refuses_for_a_while_is_tried_again,
         too_few_replicas_for_too_long_are_told_as_retryable,
         a_producer_that_kafka_no_longer_knows_is_renewed_and_loses_nothing,
@@ -106,7 +107,8 @@ async fn what_the_broker_refuses_for_good_is_told_by_its_meaning(context: Contex
     ];
     for (number, name, status, code) in table {
         for acks in ["all", "leader"] {
-            broker.faults().refuse_produces(number, 1);
+            // What is forbidden is asked for once more: it may be allowed by now.
+            broker.faults().refuse_produces(number, if code == "forbidden" { 2 } else { 1 });
             let reply = gateway.produce("orders", &format!("acks={acks}"), "refused").await;
             assert_eq!(reply.status, status, "{name} with acks={acks}: {}", reply.text());
             assert_eq!(reply.problem(status, code)["retryable"], false, "{name}");
@@ -119,15 +121,25 @@ async fn what_the_broker_refuses_for_good_is_told_by_its_meaning(context: Contex
     assert_eq!(ledger.len(), 1 + 2 * table.len());
 }
 
-/// librdkafka remembers this refusal for the topic until it asks for metadata again, so nothing is sent after it.
 async fn what_kafkas_rules_forbid_is_told_as_forbidden(context: Context) {
     let (broker, gateway) = troubled(&context).await;
     for acks in ["all", "leader"] {
-        broker.faults().refuse_produces(29, 1);
+        broker.faults().refuse_produces(29, 2);
         let reply = gateway.produce("orders", &format!("acks={acks}"), "refused").await;
         assert_eq!(reply.problem(403, "forbidden")["retryable"], false);
     }
     assert_eq!(broker.kafka().consume_all("orders").await.len(), 1);
+}
+
+/// librdkafka remembers the refusal for the topic, and would refuse by itself until it asks for metadata again.
+async fn what_was_forbidden_and_is_allowed_by_now_is_written_once(context: Context) {
+    let (broker, gateway) = troubled(&context).await;
+    for (offset, acks) in (1..).zip(["all", "leader"]) {
+        broker.faults().refuse_produces(29, 1);
+        let reply = gateway.produce("orders", &format!("acks={acks}"), "allowed").await;
+        assert_eq!(reply.receipt(), (0, offset));
+    }
+    assert_eq!(broker.kafka().consume_all("orders").await.len(), 3);
 }
 
 async fn what_the_broker_refuses_for_a_while_is_tried_again(context: Context) {
