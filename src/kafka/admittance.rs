@@ -121,7 +121,7 @@ impl Cause {
 }
 
 /// For how long a listener has to close every connection before that is taken for its way, and not for a broker that ends.
-const CLOSING: Duration = Duration::from_millis(1500);
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// Knows whether the brokers let the gateway in. Shared by all its clients.
 #[derive(Debug, Default)]
