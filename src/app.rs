@@ -174,9 +174,9 @@ impl App {
         let probes = tokio::spawn(answer_probes(self.operations, over.clone()));
         server.accept(until).await;
         let begun = Instant::now();
-        service::stopping();
         drop(self.demo);
         let window = self.drain.begin();
+        service::stopping();
         self.metrics.http.draining.set(1);
         tracing::info!(?window, left = ?self.drain.left(), "shutting down");
         let again = async {
