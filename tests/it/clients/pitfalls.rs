@@ -18,7 +18,7 @@ pub fn tests() -> Vec<Test> {
         an_id_that_is_not_ascii_could_never_be_sent_back needs [NodeClients, PythonClients],
         fetch_event_source_left_alone_skips_the_record_it_was_cut_in needs [Chromium, NodeClients, PythonClients],
         fetch_event_source_changes_some_values_that_stand_alone needs [Chromium, NodeClients],
-        rusts_eventsource_client_forgets_its_id_by_an_event_without_one,
+        rusts_eventsource_client_forgets_its_id_by_an_event_without_one needs [NodeClients],
         a_refusal_ends_the_event_source_of_a_browser_for_good needs [Chromium],
         a_browser_opens_six_streams_of_one_origin_and_no_more needs [Chromium],
         clients_outlive_a_kafka_that_is_away needs [Chromium, NodeClients],

@@ -126,13 +126,14 @@ async fn every_client_of_kafka_is_heard_and_an_outage_does_not_fill_the_log(cont
     }
     let mut reads = heard.gateway().await.stream(topic, "").await;
     reads.expect("ready").await;
-    broker.away().await;
+    // Each speaks of its brokers as soon as it is made; a reader is made when the stream has begun.
     for client in ["producer", "admin", "reader"] {
         let of = |line: &Value| line["client"] == client;
         let said = || async { of_librdkafka(&heard.stderr()).into_iter().find(of) };
         let line = until(&format!("a line of a {client}"), said).await;
         assert!(line["facility"].is_string() && line["message"].is_string(), "{line}");
     }
+    broker.away().await;
     let down = || async { (gateway.get("/readyz").await.status == 503).then_some(()) };
     until("the gateway notices", down).await;
     let begun = std::time::Instant::now();
