@@ -80,10 +80,46 @@ impl Drop for Event {
     }
 }
 
+impl Event {
+    /// The next event of a queue, if there is one within `patience`.
+    ///
+    /// # Safety
+    /// The queue is alive.
+    unsafe fn poll(queue: *mut sys::rd_kafka_queue_t, patience: Duration) -> Option<Self> {
+        // SAFETY: by contract; an event that was polled is ours until it is destroyed.
+        let event = unsafe { sys::rd_kafka_queue_poll(queue, millis(patience)) };
+        (!event.is_null()).then_some(Self(event))
+    }
+}
+
 /// Owns an admin call's options and queue.
 struct Call {
     options: *mut sys::rd_kafka_AdminOptions_t,
     queue: *mut sys::rd_kafka_queue_t,
+}
+
+impl Call {
+    /// The means of a request that may take `timeout`.
+    ///
+    /// # Safety
+    /// The client outlives what is returned.
+    unsafe fn new(client: *mut RDKafka, op: sys::rd_kafka_admin_op_t, timeout: Duration) -> Self {
+        // SAFETY: by contract; the error text buffer is given with its size.
+        unsafe {
+            let call = Self {
+                options: sys::rd_kafka_AdminOptions_new(client, op),
+                queue: sys::rd_kafka_queue_new(client),
+            };
+            let mut reason = [0 as c_char; 256];
+            sys::rd_kafka_AdminOptions_set_request_timeout(
+                call.options,
+                millis(timeout),
+                reason.as_mut_ptr(),
+                reason.len(),
+            );
+            call
+        }
+    }
 }
 
 impl Drop for Call {
@@ -115,26 +151,13 @@ unsafe fn call(
     if !admittance.is_in_touch() {
         find_brokers(client, timeout)?;
     }
-    // SAFETY: the borrow keeps the client alive; the error text buffer is given with its size, and a returned error
-    // object is ours to destroy (destroying null is allowed).
+    // SAFETY: the borrow keeps the client alive, and by contract the request is one of its own.
     let answer = unsafe {
-        let call = Call {
-            options: sys::rd_kafka_AdminOptions_new(native, op),
-            queue: sys::rd_kafka_queue_new(native),
-        };
-        let mut reason = [0 as c_char; 256];
-        sys::rd_kafka_AdminOptions_set_request_timeout(
-            call.options,
-            millis(timeout.saturating_sub(begun.elapsed()).max(LOOK)),
-            reason.as_mut_ptr(),
-            reason.len(),
-        );
+        let call = Call::new(native, op, timeout.saturating_sub(begun.elapsed()).max(LOOK));
         submit(native, call.options, call.queue);
         let mut late = Instant::now() + LATE;
         loop {
-            let event = sys::rd_kafka_queue_poll(call.queue, millis(left().min(LOOK)));
-            if !event.is_null() {
-                let event = Event(event);
+            if let Some(event) = Event::poll(call.queue, left().min(LOOK)) {
                 break match sys::rd_kafka_event_error(event.0) {
                     NO_ERROR => Ok(event),
                     code => Err(Error::from_code(RDKafkaErrorCode::from(code), None, Written::No)),

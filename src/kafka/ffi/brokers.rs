@@ -1,7 +1,7 @@
 //! Whether any broker answers, and which is the controller now: DescribeCluster, sent to several brokers at once.
 
 use super::super::admin::Client;
-use super::{Call, Error, Event, LATE, NO_ERROR, Written, array, millis};
+use super::{Call, Error, Event, LATE, NO_ERROR, Written, array};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka_sys as sys;
 use std::ffi::c_char;
@@ -40,19 +40,10 @@ pub(super) fn ask(client: &Client, timeout: Duration) -> Result<(), Error> {
     let known = client.context().admittance().brokers(ASKED);
     let mut reason = [0 as c_char; 256];
     // SAFETY: the borrow keeps the client alive; each request copies its options, and answers that come when the queue is
-    // gone are dropped by librdkafka. A polled event is ours until it is destroyed, which `Event` does; what is read of
-    // its result is copied while it is held.
+    // gone are dropped by librdkafka. What is read of an event's result is copied while it is
+    // held.
     unsafe {
-        let call = Call {
-            options: sys::rd_kafka_AdminOptions_new(native, OP),
-            queue: sys::rd_kafka_queue_new(native),
-        };
-        sys::rd_kafka_AdminOptions_set_request_timeout(
-            call.options,
-            millis(timeout),
-            reason.as_mut_ptr(),
-            reason.len(),
-        );
+        let call = Call::new(native, OP, timeout);
         sys::rd_kafka_DescribeCluster(native, call.options, call.queue);
         for id in &known {
             sys::rd_kafka_AdminOptions_set_broker(call.options, *id, reason.as_mut_ptr(), reason.len());
@@ -62,11 +53,7 @@ pub(super) fn ask(client: &Client, timeout: Duration) -> Result<(), Error> {
         for _ in 0..=known.len() {
             // librdkafka tells of a request's time-out at about that time.
             let left = (timeout + PAUSE).saturating_sub(begun.elapsed());
-            let event = sys::rd_kafka_queue_poll(call.queue, millis(left));
-            if event.is_null() {
-                break;
-            }
-            let event = Event(event);
+            let Some(event) = Event::poll(call.queue, left) else { break };
             match sys::rd_kafka_event_error(event.0) {
                 NO_ERROR => {
                     client.context().admittance().saw_brokers(ids(&event));
@@ -77,10 +64,7 @@ pub(super) fn ask(client: &Client, timeout: Duration) -> Result<(), Error> {
         }
         // All broke off: they are not asked again at once. Nothing comes any more, so this only waits.
         let left = timeout.saturating_sub(begun.elapsed());
-        let event = sys::rd_kafka_queue_poll(call.queue, millis(left.min(PAUSE)));
-        if !event.is_null() {
-            drop(Event(event));
-        }
+        drop(Event::poll(call.queue, left.min(PAUSE)));
         Err(error)
     }
 }

@@ -3,7 +3,7 @@
 //! The Rust binding serves the main queue of producers and consumers, but never that of its admin client: what that
 //! one says would stay there, unseen, and take memory for as long as it lives.
 
-use super::{Event, KafkaError, millis, text};
+use super::{Event, KafkaError, text};
 use rdkafka::ClientContext;
 use rdkafka::client::Client;
 use rdkafka::config::RDKafkaLogLevel as Level;
@@ -26,16 +26,12 @@ impl Drop for MainQueue {
 pub fn serve<C: ClientContext>(client: &Client<C>, patience: Duration) {
     // SAFETY: the client is alive for the whole call, and the queue is ours until it is destroyed.
     let queue = MainQueue(unsafe { sys::rd_kafka_queue_get_main(client.native_ptr()) });
-    let mut patience = millis(patience);
-    loop {
-        // SAFETY: the queue is alive; an event is ours until it is destroyed, which `Event` does.
-        let event = unsafe { sys::rd_kafka_queue_poll(queue.0, patience) };
-        if event.is_null() {
-            return;
-        }
+    let mut patience = patience;
+    // SAFETY: the queue is alive, and so is the event until it is dropped.
+    while let Some(event) = unsafe { Event::poll(queue.0, patience) } {
         // SAFETY: as above.
-        unsafe { hand_on(&Event(event), &**client.context()) };
-        patience = 0;
+        unsafe { hand_on(&event, &**client.context()) };
+        patience = Duration::ZERO;
     }
 }
 
