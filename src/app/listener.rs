@@ -109,8 +109,8 @@ impl Listener {
     /// The next connection.
     pub async fn accept(&self) -> io::Result<Socket> {
         match &self.kind {
-            Kind::Tcp(listener) => Ok(Socket::Tcp(listener.accept().await?.0)),
-            Kind::Unix(listener, _) => Ok(Socket::Unix(listener.accept().await?.0)),
+            Kind::Tcp(listener) => Ok(listener.accept().await?.0.into()),
+            Kind::Unix(listener, _) => Ok(listener.accept().await?.0.into()),
         }
     }
 
@@ -119,41 +119,31 @@ impl Listener {
         match self.kind {
             Kind::Tcp(listener) => {
                 let listener = listener.into_std()?;
-                drain(
-                    || listener.accept().map(|(stream, _)| stream),
-                    give,
-                    |stream| {
-                        stream.set_nonblocking(true)?;
-                        Ok(Socket::Tcp(TcpStream::from_std(stream)?))
-                    },
-                )
+                drain(give, || {
+                    let (stream, _) = listener.accept()?;
+                    stream.set_nonblocking(true)?;
+                    Ok(TcpStream::from_std(stream)?.into())
+                })
             }
             Kind::Unix(listener, file) => {
                 // Whoever comes now finds no file; whoever came is served.
                 drop(file);
                 let listener = listener.into_std()?;
-                drain(
-                    || listener.accept().map(|(stream, _)| stream),
-                    give,
-                    |stream| {
-                        stream.set_nonblocking(true)?;
-                        Ok(Socket::Unix(UnixStream::from_std(stream)?))
-                    },
-                )
+                drain(give, || {
+                    let (stream, _) = listener.accept()?;
+                    stream.set_nonblocking(true)?;
+                    Ok(UnixStream::from_std(stream)?.into())
+                })
             }
         }
     }
 }
 
 /// Gives what can be accepted without waiting. An inherited socket is still open elsewhere, so there may be no end of it.
-fn drain<S>(
-    mut accept: impl FnMut() -> io::Result<S>,
-    mut give: impl FnMut(Socket),
-    adopt: impl Fn(S) -> io::Result<Socket>,
-) -> io::Result<()> {
+fn drain(mut give: impl FnMut(Socket), accept: impl Fn() -> io::Result<Socket>) -> io::Result<()> {
     for _ in 0..BACKLOG {
         match accept() {
-            Ok(stream) => give(adopt(stream)?),
+            Ok(socket) => give(socket),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
             Err(error) => return Err(error),
         }

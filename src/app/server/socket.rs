@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Sleep, sleep};
+use tokio_util::either::Either;
 
 /// How much may lie unsent in the system's buffer before a socket counts as full: without it megabytes hide there from a
 /// reader that has stopped.
@@ -30,10 +31,7 @@ const LAST_BYTES: usize = 16 * 1024 * 1024;
 
 /// A socket of either kind.
 #[derive(Debug)]
-pub enum Socket {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
+pub struct Socket(Either<TcpStream, UnixStream>);
 
 /// A socket that tells what passes through it.
 #[derive(Debug)]
@@ -52,18 +50,34 @@ enum Closing {
     Listening(Option<Pin<Box<Sleep>>>, usize),
 }
 
+impl From<TcpStream> for Socket {
+    fn from(stream: TcpStream) -> Self {
+        Self(Either::Left(stream))
+    }
+}
+
+impl From<UnixStream> for Socket {
+    fn from(stream: UnixStream) -> Self {
+        Self(Either::Right(stream))
+    }
+}
+
 impl Socket {
     /// Whom it connects, where that can be told.
     pub fn peer(&self) -> Option<IpAddr> {
-        match self {
-            Self::Tcp(stream) => stream.peer_addr().ok().map(|address| address.ip()),
-            Self::Unix(_) => None,
+        self.tcp().and_then(|stream| stream.peer_addr().ok()).map(|address| address.ip())
+    }
+
+    fn tcp(&self) -> Option<&TcpStream> {
+        match &self.0 {
+            Either::Left(stream) => Some(stream),
+            Either::Right(_) => None,
         }
     }
 
     /// Sets what this gateway wants of the system. A system that lacks an option serves without it.
     pub fn prepare(&self, write_timeout: Duration) {
-        if let Self::Tcp(stream) = self
+        if let Some(stream) = self.tcp()
             && let Err(error) = set_options(stream, write_timeout)
         {
             tracing::debug!(%error, "a socket's options");
@@ -106,7 +120,7 @@ impl Watched {
         let mut space = [0; 8 * 1024];
         loop {
             let mut buffer = ReadBuf::new(&mut space);
-            match self.socket.poll_read(context, &mut buffer) {
+            match pin!(&mut self.socket.0).poll_read(context, &mut buffer) {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
                     *left = left.saturating_sub(buffer.filled().len());
                     if *left == 0 {
@@ -124,22 +138,6 @@ impl Watched {
     }
 }
 
-impl Socket {
-    fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Tcp(stream) => pin!(stream).poll_read(context, buffer),
-            Self::Unix(stream) => pin!(stream).poll_read(context, buffer),
-        }
-    }
-
-    fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Tcp(stream) => pin!(stream).poll_shutdown(context),
-            Self::Unix(stream) => pin!(stream).poll_shutdown(context),
-        }
-    }
-}
-
 impl AsyncRead for Watched {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -147,7 +145,7 @@ impl AsyncRead for Watched {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let polled = self.socket.poll_read(context, buffer);
+        let polled = pin!(&mut self.socket.0).poll_read(context, buffer);
         let came = &buffer.filled()[before..];
         if !came.is_empty() {
             self.activity.read(came, Instant::now());
@@ -162,10 +160,7 @@ impl AsyncWrite for Watched {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let polled = match &mut self.socket {
-            Socket::Tcp(stream) => pin!(stream).poll_write(context, bytes),
-            Socket::Unix(stream) => pin!(stream).poll_write(context, bytes),
-        };
+        let polled = pin!(&mut self.socket.0).poll_write(context, bytes);
         self.tell_written(&polled);
         polled
     }
@@ -175,10 +170,7 @@ impl AsyncWrite for Watched {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = match &mut self.socket {
-            Socket::Tcp(stream) => pin!(stream).poll_write_vectored(context, slices),
-            Socket::Unix(stream) => pin!(stream).poll_write_vectored(context, slices),
-        };
+        let polled = pin!(&mut self.socket.0).poll_write_vectored(context, slices);
         self.tell_written(&polled);
         polled
     }
@@ -194,7 +186,7 @@ impl AsyncWrite for Watched {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if matches!(self.closing, Closing::No) {
-            ready!(self.socket.poll_shutdown(context))?;
+            ready!(pin!(&mut self.socket.0).poll_shutdown(context))?;
             self.closing = Closing::Listening(None, LAST_BYTES);
         }
         self.poll_listen(context).map(Ok)
@@ -203,7 +195,7 @@ impl AsyncWrite for Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        if let Socket::Tcp(stream) = &self.socket
+        if let Some(stream) = self.socket.tcp()
             && self.reset.load(Ordering::Relaxed)
             && let Err(error) = stream.set_zero_linger()
         {
@@ -221,9 +213,9 @@ mod tests {
     async fn a_socket_is_prepared_as_it_is_to_be() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let _client = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("it listens");
-        let socket = Socket::Tcp(listener.accept().await.expect("somebody came").0);
+        let socket = Socket::from(listener.accept().await.expect("somebody came").0);
         socket.prepare(Duration::from_secs(30));
-        let Socket::Tcp(stream) = &socket else { panic!("{socket:?}") };
+        let stream = socket.tcp().expect("it is one of TCP");
         let options = SockRef::from(stream);
         assert!(options.tcp_nodelay().expect("an option") && options.keepalive().expect("an option"));
         assert_eq!(options.tcp_notsent_lowat().expect("an option"), UNSENT_BYTES);
