@@ -18,7 +18,9 @@ pub use text::Exposition;
 
 use kafka::Kafka;
 use produce::Produce;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, text::encode};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
@@ -78,4 +80,31 @@ impl Metrics {
 /// A histogram of durations.
 fn seconds() -> Histogram {
     Histogram::new(SECONDS)
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
+/// What is counted by reason, of a list that is known beforehand.
+#[derive(Debug, Default)]
+struct Reasons(Family<ReasonLabels, Counter>);
+
+impl Reasons {
+    /// What is to be registered.
+    fn family(&self) -> Family<ReasonLabels, Counter> {
+        self.0.clone()
+    }
+
+    /// Lets every reason be there from the start, so that the first time is an increase.
+    fn expect(&self, reasons: &[&'static str]) {
+        for reason in reasons {
+            drop(self.0.get_or_create(&ReasonLabels { reason }));
+        }
+    }
+
+    fn count(&self, reason: &'static str) {
+        self.0.get_or_create(&ReasonLabels { reason }).inc();
+    }
 }

@@ -1,5 +1,6 @@
 //! What the edge counts: connections, requests, what they cost, and why they were refused.
 
+use super::Reasons;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -29,11 +30,6 @@ struct CodeLabels {
     code: &'static str,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReasonLabels {
-    reason: &'static str,
-}
-
 /// What the edge counts.
 #[derive(Debug)]
 pub struct Http {
@@ -42,8 +38,8 @@ pub struct Http {
     received: Family<RequestLabels, Counter>,
     sent: Family<RequestLabels, Counter>,
     problems: Family<CodeLabels, Counter>,
-    refused: Family<ReasonLabels, Counter>,
-    overdue: Family<ReasonLabels, Counter>,
+    refused: Reasons,
+    overdue: Reasons,
     /// Requests whose response has not ended.
     pub in_flight: Gauge,
     /// Open connections.
@@ -72,8 +68,8 @@ impl Http {
             received: Family::default(),
             sent: Family::default(),
             problems: Family::default(),
-            refused: Family::default(),
-            overdue: Family::default(),
+            refused: Reasons::default(),
+            overdue: Reasons::default(),
             in_flight: Gauge::default(),
             connections: Gauge::default(),
             accepted: Counter::default(),
@@ -113,12 +109,12 @@ impl Http {
         of.register(
             "http_connections_refused",
             "Connections for which there was no room, by whose: all or address",
-            http.refused.clone(),
+            http.refused.family(),
         );
         of.register(
             "http_connections_overdue",
             "Connections, and streams of HTTP/2, ended by the gateway, by what took too long or was too much",
-            http.overdue.clone(),
+            http.overdue.family(),
         );
         of.register("draining", "1 while the gateway is about to end", http.draining.clone());
         http
@@ -133,21 +129,18 @@ impl Http {
 
     /// Lets every reason of these lists be there from the start.
     pub fn expect_connections(&self, refused: &[&'static str], overdue: &[&'static str]) {
-        for (family, reasons) in [(&self.refused, refused), (&self.overdue, overdue)] {
-            for reason in reasons {
-                drop(family.get_or_create(&ReasonLabels { reason }));
-            }
-        }
+        self.refused.expect(refused);
+        self.overdue.expect(overdue);
     }
 
     /// Counts a connection for which there is no room: in `all`, or for its `address`.
     pub fn connection_refused(&self, reason: &'static str) {
-        self.refused.get_or_create(&ReasonLabels { reason }).inc();
+        self.refused.count(reason);
     }
 
     /// Counts a connection that the gateway ended, by what its client took too long for.
     pub fn connection_overdue(&self, reason: &'static str) {
-        self.overdue.get_or_create(&ReasonLabels { reason }).inc();
+        self.overdue.count(reason);
     }
 
     /// A request has begun.

@@ -1,15 +1,9 @@
 //! What is counted of streams and pages.
 
-use prometheus_client::encoding::EncodeLabelSet;
+use super::Reasons;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReasonLabels {
-    reason: &'static str,
-}
 
 /// What is counted of streams and pages.
 #[derive(Debug)]
@@ -18,8 +12,8 @@ pub struct Streams {
     pub open: Gauge,
     /// Streams that were opened.
     pub opened: Counter,
-    ended: Family<ReasonLabels, Counter>,
-    gaps: Family<ReasonLabels, Counter>,
+    ended: Reasons,
+    gaps: Reasons,
     /// Records written to streams.
     pub records: Counter,
     /// Bytes of frames written to streams.
@@ -39,8 +33,8 @@ impl Streams {
         let streams = Self {
             open: Gauge::default(),
             opened: Counter::default(),
-            ended: Family::default(),
-            gaps: Family::default(),
+            ended: Reasons::default(),
+            gaps: Reasons::default(),
             records: Counter::default(),
             bytes: Counter::default(),
             reopened: Counter::default(),
@@ -50,8 +44,8 @@ impl Streams {
         };
         of.register("streams", "Open streams", streams.open.clone());
         of.register("streams_opened", "Streams that were opened", streams.opened.clone());
-        of.register("streams_ended", "Streams that ended, by reason", streams.ended.clone());
-        of.register("stream_gaps", "Gaps told to streams and pages, by what was lost", streams.gaps.clone());
+        of.register("streams_ended", "Streams that ended, by reason", streams.ended.family());
+        of.register("stream_gaps", "Gaps told to streams and pages, by what was lost", streams.gaps.family());
         of.register("streamed_records", "Records written to streams", streams.records.clone());
         let bytes = "Bytes written to streams, control events among them";
         of.register_with_unit("streamed", bytes, Unit::Bytes, streams.bytes.clone());
@@ -72,21 +66,18 @@ impl Streams {
 
     /// Lets every reason of these lists be there from the start.
     pub fn expect(&self, ends: &[&'static str], losses: &[&'static str]) {
-        for (family, reasons) in [(&self.ended, ends), (&self.gaps, losses)] {
-            for reason in reasons {
-                drop(family.get_or_create(&ReasonLabels { reason }));
-            }
-        }
+        self.ended.expect(ends);
+        self.gaps.expect(losses);
     }
 
     /// A stream has ended.
     pub fn ended(&self, reason: &'static str) {
         self.open.dec();
-        self.ended.get_or_create(&ReasonLabels { reason }).inc();
+        self.ended.count(reason);
     }
 
     /// A gap was told.
     pub fn gap(&self, loss: &'static str) {
-        self.gaps.get_or_create(&ReasonLabels { reason: loss }).inc();
+        self.gaps.count(loss);
     }
 }
