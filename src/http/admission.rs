@@ -4,10 +4,9 @@
 //! hyper parses strictly and refuses most such shapes itself; here stands what it lets pass. Where it finds both a length
 //! and a coding it goes by the coding, hides the length, and closes behind the answer (RFC 9112, section 6.3).
 
-use super::arrival::{Arrival, Full};
+use super::arrival::{Arrival, Full, is_operation};
 use super::error::{ApiError, code};
 use super::extract::accept::{Accepted, accepted};
-use super::ops;
 use super::state::Limits;
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
@@ -98,7 +97,7 @@ fn size(request: &Request, limits: &Limits) -> Result<(), ApiError> {
 
 /// Whether the connection may stay. Probes are answered on any: a gateway that is full is well.
 fn room(request: &Request) -> Result<(), ApiError> {
-    let Some(full) = Arrival::of(request).full.filter(|_| !ops::is_operation(request.uri().path())) else {
+    let Some(full) = Arrival::of(request).full.filter(|_| !is_operation(request.uri().path())) else {
         return Ok(());
     };
     let error = match full {

@@ -51,3 +51,9 @@ impl Arrival {
         request.extensions().get::<Self>().copied().unwrap_or(unknown)
     }
 }
+
+/// Whether a path is for operations, not for clients: it is answered where there is no room, and by a door of its own where
+/// `listen.ops` says so.
+pub fn is_operation(path: &str) -> bool {
+    matches!(path, "/livez" | "/readyz" | "/metrics")
+}

@@ -13,11 +13,6 @@ use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
-/// Whether a path is one of these routes'.
-pub fn is_operation(path: &str) -> bool {
-    matches!(path, "/livez" | "/readyz" | "/metrics")
-}
-
 /// How the gateway is.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Probe {

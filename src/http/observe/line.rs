@@ -3,7 +3,7 @@
 //! `docs/operations.md` lists the fields. Queries, bodies and headers that may hold secrets are not among them; what a
 //! stranger chose (the path, the agent) is cut in length and cannot forge lines.
 
-use super::super::arrival::Arrival;
+use super::super::arrival::{Arrival, is_operation};
 use super::super::error::ApiError;
 use crate::broadcast::Tally;
 use crate::telemetry::{Metrics, RequestLabels, Traffic, plain, plain_path};
@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, HeaderName, Method, Version, header};
 use axum::response::Response;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::BodyExt;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -114,8 +115,12 @@ impl Line {
         if body.is_end_stream() {
             return body;
         }
-        let (traffic, received) = (self.traffic.clone(), self.received.clone());
-        Body::new(Counted { body, traffic, received })
+        let (counter, received) = (self.traffic.received.clone(), self.received.clone());
+        Body::new(body.inspect_frame(move |frame| {
+            let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+            received.fetch_add(bytes, Relaxed);
+            counter.inc_by(bytes);
+        }))
     }
 
     /// The response's head is ready.
@@ -199,44 +204,11 @@ impl Drop for Line {
             500 => write_line!(error, self, answer, error),
             501.. => write_line!(warn, self, answer, error),
             // Whoever probes does so every few seconds.
-            200..=299 if matches!(self.labels.route.as_str(), "/livez" | "/readyz" | "/metrics") => {
+            200..=299 if is_operation(&self.labels.route) => {
                 write_line!(debug, self, answer, error);
             }
             _ => write_line!(info, self, answer, error),
         }
-    }
-}
-
-/// A request's body whose bytes are counted.
-struct Counted {
-    body: Body,
-    traffic: Traffic,
-    received: Arc<AtomicU64>,
-}
-
-impl http_body::Body for Counted {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(context);
-        if let Poll::Ready(Some(Ok(frame))) = &polled {
-            let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
-            self.received.fetch_add(bytes, Relaxed);
-            self.traffic.received.inc_by(bytes);
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 
