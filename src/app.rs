@@ -20,6 +20,7 @@ use crate::http::{AppState, operations, router};
 use crate::kafka::{self, Admin, Catalog, Health, Producer, Settings, admin};
 use crate::produce::Produce;
 use crate::telemetry::{self, LogError, Metrics};
+use axum::extract::FromRef;
 use futures_util::future::{self, FutureExt};
 use inherited::Inherited;
 use listener::Listener;
@@ -120,7 +121,6 @@ impl App {
         let settings = settings(config).watched(metrics.clone(), config.telemetry.kafka_statistics);
         let client = admin::connect(&settings)?;
         let catalog = Catalog::new(client.clone(), &settings);
-        tokio::spawn(Health::new(catalog.clone(), metrics.clone()).greet());
         let admin = Admin::new(client, &settings);
         let producer = Arc::new(Producer::new(settings.clone())?);
         let produce =
@@ -135,25 +135,27 @@ impl App {
             max_age: config.streams.max_age,
         };
         let bodies = Bodies::new(config.listen.body_timeout, config.listen.max_body_bytes);
-        let (admin_of, metrics_of) = (admin.clone(), metrics.clone());
-        let parts = Parts { produce, broadcast, catalog, admin, access, limits, bodies, metrics, examples };
+        let parts = Parts {
+            produce,
+            broadcast,
+            catalog,
+            admin: admin.clone(),
+            access,
+            limits,
+            bodies,
+            metrics: metrics.clone(),
+            examples,
+        };
         let state = AppState::new(parts, &config.listen, drain.clone());
+        // It ends by itself, within a request's time-out.
+        tokio::spawn(Health::from_ref(&state).greet());
         let most = descriptors::fit(config.listen.max_connections, reserved(config));
         let routes = router(state.clone(), probes.is_none());
         let operations = probes.map(|probes| {
-            Server::new(vec![probes], operations(state), metrics_of.clone(), PROBES, &config.listen)
+            Server::new(vec![probes], operations(state), metrics.clone(), PROBES, &config.listen)
         });
-        let server = Server::new(clients, routes, metrics_of.clone(), most, &config.listen);
-        Ok(Self {
-            address,
-            server,
-            operations,
-            producer,
-            admin: admin_of,
-            drain,
-            demo: None,
-            metrics: metrics_of,
-        })
+        let server = Server::new(clients, routes, metrics.clone(), most, &config.listen);
+        Ok(Self { address, server, operations, producer, admin, drain, demo: None, metrics })
     }
 
     /// Feeds the demo's topics from now on until it is told to end.
