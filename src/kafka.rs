@@ -34,3 +34,10 @@ pub fn client_version() -> String {
 pub fn partition_for(key: &[u8], partitions: i32) -> i32 {
     ffi::murmur2_partition(key, partitions)
 }
+
+/// Runs a call that blocks, about nothing that is written, off the async threads.
+async fn off_thread<T: Send + 'static>(
+    call: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(call).await.unwrap_or_else(|error| Err(Error::unavailable(error)))
+}

@@ -4,8 +4,8 @@
 
 use super::context::{Context, Role};
 use super::error::{Error, Written};
-use super::ffi;
 use super::settings::Settings;
+use super::{ffi, off_thread};
 use crate::record::TopicName;
 use rdkafka::types::RDKafkaType;
 use std::collections::BTreeMap;
@@ -99,8 +99,7 @@ impl Admin {
     /// What kept Kafka from answering, or its refusal.
     pub async fn configs(&self, name: &TopicName) -> Result<Vec<TopicConfig>, Error> {
         let (client, timeout, name) = (self.client.clone(), self.timeout, name.clone());
-        let described = tokio::task::spawn_blocking(move || ffi::describe_configs(&client, &name, timeout));
-        let mut configs = described.await.unwrap_or_else(|error| Err(Error::unavailable(error)))?;
+        let mut configs = off_thread(move || ffi::describe_configs(&client, &name, timeout)).await?;
         configs.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(configs)
     }

@@ -11,8 +11,8 @@ mod offsets;
 
 use super::admin::Client;
 use super::error::{Error, Remedy};
-use super::ffi;
 use super::settings::Settings;
+use super::{ffi, off_thread};
 use crate::record::TopicName;
 pub use description::{ClusterDescription, Listed, Node, PartitionDescription, Topic};
 use memory::{Bound, Memory};
@@ -233,8 +233,7 @@ impl Catalog {
     ) -> Result<T, Error> {
         let _permit = self.shared.calls.acquire().await.expect("the semaphore is never closed");
         let client = self.shared.client.clone();
-        let ended = tokio::task::spawn_blocking(move || call(&client)).await;
-        ended.unwrap_or_else(|error| Err(Error::unavailable(error)))
+        off_thread(move || call(&client)).await
     }
 
     fn slot(&self, name: &TopicName) -> Slot {

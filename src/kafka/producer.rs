@@ -7,8 +7,8 @@
 
 use super::context::{Context, Role};
 use super::error::{Error, Written};
-use super::ffi;
 use super::settings::Settings;
+use super::{ffi, off_thread};
 use crate::record::{Acks, Header, TopicName};
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
@@ -127,11 +127,11 @@ impl Producer {
         let native = self.lane(acks).native(&self.settings)?;
         let (topic, timeout) = (topic.clone(), self.settings.request_timeout());
         let admittance = self.settings.admittance().clone();
-        let asked = tokio::task::spawn_blocking(move || {
+        off_thread(move || {
             let told = native.client().fetch_metadata(Some(topic.as_str()), admittance.patience(timeout));
             admittance.judge(told.map(drop).map_err(Error::from_client))
-        });
-        asked.await.unwrap_or_else(|error| Err(Error::unavailable(error)))
+        })
+        .await
     }
 
     /// What an error of this producer really means: one that Kafka gives no producer id is forbidden to write, and dies of it
