@@ -4,14 +4,13 @@
 //! client library stands between); the embedded one is known. Which skips are failures is `.ci/run`'s to say:
 //! `ALLOW_SKIPS` lists what a broker may lack, `REQUIRE=all` lets no tool be missing.
 
+use super::broker_wire::BrokerWire;
 use super::cluster::Cluster;
 use super::run::Broker;
 use super::tools;
+use kafka_protocol::messages::ApiVersionsRequest;
 use std::collections::HashMap;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 /// What an expression says when it is first asked.
 macro_rules! once {
@@ -154,7 +153,6 @@ impl Capability {
 /// Keys of Kafka's requests.
 const FETCH: i16 = 1;
 const METADATA: i16 = 3;
-const API_VERSIONS: i16 = 18;
 const DELETE_RECORDS: i16 = 21;
 const ADD_PARTITIONS_TO_TXN: i16 = 24;
 
@@ -164,31 +162,8 @@ fn serves(broker: &Broker, key: i16, version: i16) -> bool {
     let served = SERVED.get_or_init(|| {
         let bootstrap = broker.bootstrap();
         let first = bootstrap.split(',').next().unwrap_or_default();
-        ask(first).unwrap_or_else(|error| panic!("ApiVersions of the broker at {first}: {error}"))
+        let answer = BrokerWire::to(first).ask(0, &ApiVersionsRequest::default());
+        answer.api_keys.iter().map(|served| (served.api_key, served.max_version)).collect()
     });
     served.get(&key).is_some_and(|most| *most >= version)
-}
-
-/// The requests that the broker at `address` serves: for each key its highest version.
-fn ask(address: &str) -> std::io::Result<HashMap<i16, i16>> {
-    let mut socket = TcpStream::connect(address)?;
-    socket.set_read_timeout(Some(Duration::from_secs(10)))?;
-    // Header version 1: key, version, correlation id, client id; ApiVersions 0 has no body.
-    let client = b"sluicegate-tests";
-    let mut request = Vec::new();
-    request.extend(API_VERSIONS.to_be_bytes());
-    request.extend(0_i16.to_be_bytes());
-    request.extend(1_i32.to_be_bytes());
-    request.extend((client.len() as i16).to_be_bytes());
-    request.extend(client);
-    socket.write_all(&(request.len() as i32).to_be_bytes())?;
-    socket.write_all(&request)?;
-    let mut size = [0; 4];
-    socket.read_exact(&mut size)?;
-    let mut reply = vec![0; usize::try_from(i32::from_be_bytes(size)).unwrap_or_default()];
-    socket.read_exact(&mut reply)?;
-    // Correlation id (4), error code (2), count (4), then key, lowest and highest version for each.
-    let entries = reply.get(10..).unwrap_or_default();
-    let number = |bytes: &[u8]| i16::from_be_bytes([bytes[0], bytes[1]]);
-    Ok(entries.chunks_exact(6).map(|entry| (number(entry), number(&entry[4..]))).collect())
 }
