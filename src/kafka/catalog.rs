@@ -25,6 +25,9 @@ use tokio::sync::Semaphore;
 /// How often a topic just made is looked for.
 const PROPAGATION_STEP: Duration = Duration::from_millis(20);
 
+/// How long after a topic was seen a broker may not have heard of it yet: they learn of a new one each in its time.
+const PROPAGATION: Duration = Duration::from_secs(2);
+
 /// Names remembered before old ones are forgotten: callers choose names, so the memory for them is bounded.
 const MAX_NAMES: usize = 10_000;
 
@@ -110,7 +113,7 @@ impl Catalog {
         }
         if !sought.is_empty() {
             let asked = Instant::now();
-            let told = self.ask(sought).await;
+            let told = self.ask_all(sought, &slots).await;
             for (name, answer) in &told {
                 slots[name].remember(asked, answer);
             }
@@ -209,6 +212,24 @@ impl Catalog {
     pub async fn cluster(&self) -> Result<ClusterDescription, Error> {
         let timeout = self.shared.request_timeout;
         self.call(move |client| ffi::describe_cluster(client, timeout)).await
+    }
+
+    /// Describes these topics, with an answer for each. One that was seen a moment ago and is not found now is asked for
+    /// again: it may be gone, or this broker may be the last to hear of it.
+    async fn ask_all(&self, names: Vec<TopicName>, slots: &BTreeMap<&TopicName, Slot>) -> Answers {
+        let mut told = self.ask(names).await;
+        loop {
+            let doubted = |(name, answer): (&TopicName, &Result<_, Error>)| {
+                let doubted = matches!(answer, Err(Error::TopicNotFound(_))) && slots[name].knew(PROPAGATION);
+                doubted.then(|| name.clone())
+            };
+            let doubted: Vec<_> = told.iter().filter_map(doubted).collect();
+            if doubted.is_empty() {
+                return told;
+            }
+            tokio::time::sleep(PROPAGATION_STEP).await;
+            told.extend(self.ask(doubted).await);
+        }
     }
 
     /// Describes these topics, with an answer for each.

@@ -14,7 +14,10 @@ use super::{
 use bytes::Bytes;
 use kafka_protocol::{
     ResponseError,
-    messages::{ApiVersionsResponse, api_versions_response::ApiVersion},
+    messages::{
+        ApiVersionsResponse, MetadataRequest, api_versions_response::ApiVersion,
+        metadata_response::MetadataResponseTopic,
+    },
     protocol::{Encodable, Request as Api, VersionRange},
 };
 use noida::kafka::engine::EngineState;
@@ -91,6 +94,7 @@ pub async fn answer(
         }
         ApiKey::SyncGroup => request.reply(&groups::sync(cluster, &request.read()?, request.version).await),
         ApiKey::DescribeAcls | ApiKey::CreateAcls | ApiKey::DeleteAcls => acls::answer(request),
+        ApiKey::Metadata => metadata(cluster, plan, request),
         _ => at_once(cluster, request),
     };
     answer.map(Some)
@@ -134,12 +138,25 @@ fn append(cluster: &Cluster, plan: &Plan, request: &Request) -> io::Result<Optio
     request.reply(&response).map(Some)
 }
 
+fn metadata(cluster: &Cluster, plan: &Plan, request: &Request) -> io::Result<Bytes> {
+    let body: MetadataRequest = request.read()?;
+    let named = body.topics.as_ref().is_some_and(|topics| !topics.is_empty());
+    let mut response = topics::metadata(&mut cluster.lock(), &body, request.version);
+    announce(cluster, request.api);
+    if named && plan.next_unheard() {
+        for topic in &mut response.topics {
+            let unknown = MetadataResponseTopic::default().with_name(topic.name.take());
+            *topic = unknown.with_error_code(ResponseError::UnknownTopicOrPartition.code());
+        }
+    }
+    request.reply(&response)
+}
+
 /// What the state alone can answer.
 fn at_once(cluster: &Cluster, request: &Request) -> io::Result<Bytes> {
     let version = request.version;
     let state = &mut *cluster.lock();
     let answer = match request.api {
-        ApiKey::Metadata => request.reply(&topics::metadata(state, &request.read()?, version)),
         ApiKey::CreateTopics => request.reply(&topics::create(state, &request.read()?, version)),
         ApiKey::DeleteTopics => request.reply(&topics::delete(state, &request.read()?, version)),
         ApiKey::DescribeConfigs => request.reply(&topics::describe_configs(state, &request.read()?, version)),

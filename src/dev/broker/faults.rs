@@ -45,6 +45,12 @@ impl Faults {
         self.plan.lock().delays.insert(api as i16, by);
     }
 
+    /// The next `times` Metadata answers that name topics know none of them, like those of a broker that has yet to hear
+    /// of a topic made a moment ago.
+    pub fn hear_late_of_topics(&self, times: usize) {
+        self.plan.lock().unheard += times;
+    }
+
     /// Closes every connection; clients may come back at once.
     ///
     /// # Errors
@@ -94,12 +100,21 @@ pub struct Plan(Mutex<Planned>);
 struct Planned {
     produces: VecDeque<ProduceFault>,
     delays: HashMap<i16, Duration>,
+    unheard: usize,
 }
 
 impl Plan {
     /// Takes the fault meant for the Produce request at hand.
     pub fn next_produce(&self) -> Option<ProduceFault> {
         self.lock().produces.pop_front()
+    }
+
+    /// Whether the Metadata answer at hand, which names topics, is to know none.
+    pub fn next_unheard(&self) -> bool {
+        let planned = &mut *self.lock();
+        let unheard = planned.unheard > 0;
+        planned.unheard = planned.unheard.saturating_sub(1);
+        unheard
     }
 
     /// How much later this API's answers come.

@@ -66,6 +66,11 @@ impl<T: Clone> Memory<T> {
         self.lock().good.as_ref().map(|(_, good)| good.clone())
     }
 
+    /// Whether the last good answer is at most `age` old.
+    pub fn knew(&self, age: Duration) -> bool {
+        self.lock().good.as_ref().is_some_and(|(asked, _)| asked.elapsed() < age)
+    }
+
     /// Remembers the answer to a question put at `asked`.
     pub fn remember(&self, asked: Instant, answer: &Result<T, Error>) {
         let mut known = self.lock();

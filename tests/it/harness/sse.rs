@@ -184,8 +184,10 @@ impl Sse {
     pub fn expect(&mut self, kind: &'static str) -> impl Future<Output = Event> {
         let caller = std::panic::Location::caller();
         async move {
-            let event =
-                self.next().await.unwrap_or_else(|| panic!("{caller}: the stream ended before `{kind}`"));
+            let Some(event) = self.next().await else {
+                let (status, told) = (self.status, String::from_utf8_lossy(&self.raw));
+                panic!("{caller}: the stream, of status {status}, ended before `{kind}`: {told}")
+            };
             assert_eq!(event.kind, kind, "{caller}: {event:?}");
             event
         }

@@ -1,6 +1,6 @@
 //! Where a stream begins, and which of several positions decides.
 
-use crate::harness::{Context, Event, Gateway, Sse, Test};
+use crate::harness::{Context, Event, Gateway, Sse, Test, send};
 use crate::tests;
 use serde_json::json;
 
@@ -17,6 +17,7 @@ pub fn tests() -> Vec<Test> {
         a_finished_cursor_ends_an_event_source_for_good,
         clients_that_name_no_type_get_events_too,
         a_topic_is_streamed_right_after_it_was_made,
+        a_topic_is_streamed_though_a_broker_hears_late_of_it,
     ]
 }
 
@@ -186,4 +187,14 @@ async fn a_topic_is_streamed_right_after_it_was_made(context: Context) {
         gateway.produce(&topic, "partition=39", "1").await.receipt();
         assert_eq!(address(&stream.records(1).await[0]), (39, 0));
     }
+}
+
+async fn a_topic_is_streamed_though_a_broker_hears_late_of_it(context: Context) {
+    let broker = context.own_broker().await;
+    let gateway = context.gateway_before(&broker, |_| {}).await;
+    gateway.put("/v1/topics/new", "").await.json(201);
+    broker.faults().hear_late_of_topics(10);
+    gateway.stream("new", "").await.expect("ready").await;
+    // One that was never seen is not waited for.
+    send(gateway.streaming("never", "")).await.refusal(404, "topic_not_found");
 }
