@@ -133,6 +133,7 @@ impl App {
             max_cursor_bytes: config.streams.max_cursor_bytes,
             heartbeat: config.streams.heartbeat,
             max_age: config.streams.max_age,
+            flush: config.streams.flush,
         };
         let bodies = Bodies::new(config.listen.body_timeout, config.listen.max_body_bytes);
         let parts = Parts {

@@ -6,23 +6,35 @@
 //! a reader of its own from a bounded pool; sharing one reader among many viewers is the broadcast engine's work and
 //! goes in front of this same reader.
 
+mod admission;
 mod back;
+mod bell;
+mod block;
 mod drain;
+mod follower;
+mod live;
 mod one;
 mod opening;
 mod page;
+mod ring;
 mod stream;
 mod survey;
 mod tally;
+mod tape;
 mod track;
 mod viewer;
 
+pub use admission::{Client, Crowded};
 pub use drain::Drain;
 pub use one::{Address, Found};
 pub use opening::Gap;
 pub use page::{Page, PageLimits};
 pub use stream::{Item, Stream};
 pub use tally::{End, Tally};
+
+use admission::Admission;
+use live::{Live, Terms};
+use ring::Bounds;
 
 use crate::config;
 use crate::kafka::error::Remedy;
@@ -86,6 +98,8 @@ pub struct Manner {
     pub ping: bool,
     /// About how long it lives; for ever, when `None`.
     pub max_age: Option<Duration>,
+    /// How long frames may wait to share a write with others.
+    pub flush: Duration,
     /// What is said of a record that cannot be told in the form that was asked for.
     pub not_json: Problem,
 }
@@ -122,6 +136,9 @@ pub enum Error {
     /// The position is gone, and the client asked not to go on then.
     #[error(transparent)]
     Lost(#[from] opening::Lost),
+    /// There are as many streams as there may be.
+    #[error(transparent)]
+    Crowded(#[from] Crowded),
     /// Every reader is in use.
     #[error("all {0} readers are in use")]
     Full(usize),
@@ -136,7 +153,7 @@ impl Error {
         match self {
             Self::Kafka(error) => error.remedy() == Remedy::Caller,
             Self::TooWide(_) | Self::Lost(_) => true,
-            Self::Full(_) | Self::Draining(_) => false,
+            Self::Crowded(_) | Self::Full(_) | Self::Draining(_) => false,
         }
     }
 }
@@ -156,6 +173,9 @@ struct Shared {
     checkpoint: Duration,
     metrics: Arc<Metrics>,
     drain: Drain,
+    live: Live,
+    flush: Duration,
+    admission: Admission,
 }
 
 /// A place among the readers, held until a reader's connections are closed.
@@ -182,10 +202,15 @@ impl Broadcast {
         let readers = Arc::new(Semaphore::new(streams.max_readers));
         metrics.streams.max_readers.set(streams.max_readers as i64);
         metrics.streams.expect(&End::ALL.map(End::as_str), &LOSSES.map(Loss::as_str));
+        let bounds = Bounds { bytes: streams.ring_bytes, age: streams.ring_age };
+        let terms = Terms { bounds, linger: streams.linger };
         let shared = Shared {
+            live: Live::new(settings.clone(), catalog.clone(), terms, metrics.clone()),
             catalog,
             settings,
             readers,
+            flush: streams.flush,
+            admission: Admission::new(streams),
             max_readers: streams.max_readers,
             max_cursor_bytes: streams.max_cursor_bytes,
             checkpoint: streams.checkpoint,
@@ -198,15 +223,16 @@ impl Broadcast {
     /// Opens a stream. Its position is a set of numbers before this returns: what is produced afterwards is in it.
     ///
     /// # Errors
-    /// [`Error::Draining`], [`Error::Full`], [`Error::TooWide`], [`Error::Lost`], or what Kafka said to the question where
-    /// the topics begin and end.
-    pub async fn open(&self, reading: Reading, manner: Manner) -> Result<Stream, Error> {
+    /// [`Error::Draining`], [`Error::Crowded`], [`Error::Full`], [`Error::TooWide`], [`Error::Lost`], or what Kafka said to
+    /// the question where the topics begin and end.
+    pub async fn open(&self, reading: Reading, manner: Manner, client: &Client) -> Result<Stream, Error> {
         if self.shared.drain.has_begun() {
             return Err(Error::Draining(self.shared.drain.after()));
         }
+        // Before Kafka is asked anything.
+        let admitted = self.shared.admission.admit(client, reading.topics.literals())?;
         let opening = self.shared.opening(&reading, None).await?;
-        let seat = self.shared.seat().await?;
-        Ok(Stream::new(self.shared.clone(), (reading, manner), opening, seat))
+        Stream::open(self.shared.clone(), reading, manner, (opening, admitted)).await
     }
 
     /// Reads a page: records from a position on, and the cursor behind them.

@@ -8,6 +8,7 @@ pub mod cursor;
 pub mod duration;
 pub mod json;
 pub mod partitions;
+pub mod party;
 pub mod selection;
 pub mod start;
 pub mod time;
@@ -19,6 +20,7 @@ use utoipa::ToSchema;
 
 pub use cursor::Cursor;
 pub use partitions::PartitionSet;
+pub use party::Party;
 pub use selection::Selection;
 pub use start::{Start, Until};
 pub use topic::TopicName;

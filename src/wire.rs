@@ -45,18 +45,38 @@ impl Format {
         }
     }
 
-    /// Appends a record; `id` is the cursor after it.
+    /// How many forms there are.
+    pub const COUNT: usize = 9;
+
+    /// Its number among all forms, below [`Format::COUNT`].
+    pub fn index(self) -> usize {
+        match self {
+            Format::Values => 0,
+            Format::Events(form) => 1 + form as usize,
+            Format::Lines(form) => 5 + form as usize,
+        }
+    }
+
+    /// Appends a record without its end, which differs from reader to reader: [`Format::write_end`] is to follow.
     ///
     /// # Errors
     /// When the value is to be JSON and is none; then nothing is appended.
-    pub fn write_record(self, record: &Record, id: Option<&str>, out: &mut BytesMut) -> Result<(), NotJson> {
+    pub fn write_record(self, record: &Record, out: &mut BytesMut) -> Result<(), NotJson> {
         match self {
-            Format::Events(form) => sse::write_envelope(record, id, form, out),
+            Format::Events(form) => sse::write_envelope(record, form, out),
             Format::Values => {
-                sse::write_value(record, id, out);
+                sse::write_value(record, out);
                 Ok(())
             }
-            Format::Lines(form) => ndjson::write_record(record, id, form, out),
+            Format::Lines(form) => ndjson::write_record(record, form, out),
+        }
+    }
+
+    /// Appends the end of a record; `id` is the cursor after it.
+    pub fn write_end(self, id: Option<&str>, out: &mut BytesMut) {
+        match self {
+            Format::Events(_) | Format::Values => sse::write_end(id, out),
+            Format::Lines(_) => ndjson::write_end(id, out),
         }
     }
 
@@ -84,5 +104,21 @@ impl Format {
         if !matches!(self, Format::Lines(_)) {
             out.extend_from_slice(sse::HEARTBEAT);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_has_a_number_of_its_own() {
+        use ValueForm::{Auto, Base64, Json, Text};
+        let forms = [Auto, Json, Text, Base64];
+        let all =
+            forms.map(Format::Events).into_iter().chain(forms.map(Format::Lines)).chain([Format::Values]);
+        let mut numbers: Vec<_> = all.map(Format::index).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (0..Format::COUNT).collect::<Vec<_>>());
     }
 }

@@ -7,7 +7,7 @@ use rand::RngExt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// Whether, and since when, the gateway is about to end.
 #[derive(Clone, Debug)]
@@ -38,12 +38,12 @@ impl Drain {
 
     /// Whether it has begun.
     pub fn has_begun(&self) -> bool {
-        self.token.is_cancelled()
+        self.begun.get().is_some()
     }
 
     /// Ready when it has begun.
-    pub async fn begun(&self) {
-        self.token.cancelled().await;
+    pub fn begun(&self) -> WaitForCancellationFutureOwned {
+        self.token.clone().cancelled_owned()
     }
 
     /// How long the process may still live; all of its deadline, while the drain has not begun.

@@ -10,6 +10,7 @@ mod tests;
 use crate::kafka::catalog::Watermarks;
 use crate::record::cursor::{Segment, TopicMark};
 use crate::record::{Cursor, Isolation, Loss, OnLoss, PartitionSet, TopicName};
+use std::sync::Arc;
 
 /// What is known of a selected topic when a reader opens.
 #[derive(Clone, Debug)]
@@ -21,7 +22,7 @@ pub struct View {
     /// Whether the request names it outright; else a pattern matched it.
     pub literal: bool,
     /// Where its logs begin and end; `None` when there is no such topic.
-    pub log: Option<Watermarks>,
+    pub log: Option<Arc<Watermarks>>,
     /// Where `from` puts each partition.
     pub starts: Vec<i64>,
 }

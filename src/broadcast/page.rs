@@ -2,16 +2,22 @@
 //!
 //! The same opening and the same positions as a stream, so a client may change between the two at any time. A page that
 //! waits does not look whether topics join meanwhile: the next one, which brings the cursor, finds them whole.
+//!
+//! A page that waits for what is to come waits at the tapes, as streams do. One that has something to read takes it from the
+//! rings if they go back far enough, else from the log.
 
-use super::opening::{Gap, Opening};
+use super::block::Passed;
+use super::follower::{Follower, Step};
+use super::opening::{Gap, Opening, Place};
 use super::survey::Standing;
 use super::track::Track;
 use super::{Error, Problem, REOPEN_PAUSE, Reading, Remedied, Shared, now, remedy};
 use crate::kafka::Error as KafkaError;
-use crate::kafka::reader::{Event, Reader};
+use crate::kafka::reader::Event;
 use crate::record::{Cursor, Loss, Record, ValueForm};
 use crate::wire::envelope;
 use bytes::BytesMut;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -62,13 +68,13 @@ pub(super) async fn read(shared: &Arc<Shared>, reading: &Reading, limits: PageLi
     while !reading.enough(waited) {
         let waits = reading.track.caught_up();
         let deadline = if waits { waited } else { patient };
-        let events = tokio::select! {
+        let step = tokio::select! {
             // What is there is still given; what may come is for another gateway to wait for.
             () = shared.drain.begun(), if waits => break,
-            events = tokio::time::timeout_at(deadline, reading.events()) => events,
+            step = tokio::time::timeout_at(deadline, reading.next()) => step,
         };
-        match events {
-            Ok(Ok(events)) => reading.take(events)?,
+        match step {
+            Ok(Ok(step)) => reading.take(step)?,
             // A place among the readers was waited for already.
             Ok(Err(error @ Error::Full(_))) if !reading.moved(&opening) => return Err(error),
             Ok(Err(Error::Full(_))) => break,
@@ -95,8 +101,10 @@ struct Pager<'a> {
     reading: &'a Reading,
     limits: PageLimits,
     track: Track,
-    reader: Option<Reader>,
-    /// Whether the reader's place was lost, so that it must be looked for anew.
+    /// What it reads from; nothing yet, at first.
+    follower: Option<Follower>,
+    places: Vec<Place>,
+    /// Whether its place was lost, so that it must be looked for anew.
     lost: bool,
     records: BytesMut,
     count: usize,
@@ -110,7 +118,9 @@ impl<'a> Pager<'a> {
         let track = Track::new(opening, reading.until, now());
         let (records, gaps) = (BytesMut::new(), opening.gaps.clone());
         let (count, faults, full) = (0, Vec::new(), false);
-        Self { shared, reading, limits, track, reader: None, lost: false, records, count, faults, gaps, full }
+        let places = opening.places.clone();
+        let (follower, lost) = (None, false);
+        Self { shared, reading, limits, track, follower, places, lost, records, count, faults, gaps, full }
     }
 
     /// Whether the page can be answered with what it holds.
@@ -127,53 +137,84 @@ impl<'a> Pager<'a> {
         *self.track.cursor() != opening.cursor()
     }
 
-    /// What the reader sees next. It is started by the first call, and anew after its place was lost.
-    async fn events(&mut self) -> Result<Vec<Event>, Error> {
+    /// What comes next, or nothing when only the place changed.
+    async fn next(&mut self) -> Result<Option<Step>, Error> {
         if self.lost {
             let standing = Standing::from(&self.track);
             let opening = self.shared.opening(self.reading, Some(&standing)).await?;
             self.gaps.extend(self.track.reopen(&opening, now()));
-            self.lost = false;
-            return Ok(Vec::new());
+            (self.places, self.follower, self.lost) = (opening.places, None, false);
+            return Ok(None);
         }
-        if self.reader.is_none() {
-            let positions = self.track.reads();
-            if positions.is_empty() {
-                return std::future::pending().await;
-            }
-            self.reader = Some(self.shared.reader(self.reading.isolation, positions).await?);
+        if self.follower.is_none() {
+            self.follower = Some(self.follow());
         }
-        let events = match &mut self.reader {
-            Some(reader) => reader.next().await,
-            None => None,
-        };
-        self.lost = events.is_none();
-        Ok(events.unwrap_or_default())
+        let Some(follower) = &mut self.follower else { return Ok(None) };
+        if follower.wants_log(&self.track) {
+            let positions = follower.behind(&self.track);
+            follower.read(self.shared.reader(self.reading.isolation, positions).await?);
+        }
+        Ok(Some(poll_fn(|cx| follower.poll(&self.track, cx)).await))
     }
 
-    fn take(&mut self, events: Vec<Event>) -> Result<(), Error> {
-        let mut batch = Some(events);
-        while let Some(events) = batch.take() {
-            for event in events {
-                match event {
-                    Event::Record(record) => self.record(&record),
-                    Event::End { topic, partition, next } => {
-                        self.track.reached_end(&topic, partition, next);
-                    }
-                    Event::Failed { error, .. } => {
-                        if let Remedied::Never = remedy(&error) {
-                            return Err(error.into());
+    fn follow(&self) -> Follower {
+        let (live, isolation, flush) = (&self.shared.live, self.reading.isolation, self.shared.flush);
+        let stands = (&self.places[..], &self.track);
+        if self.track.ends_by_number() {
+            Follower::default()
+        } else if self.track.caught_up() {
+            Follower::attach(live, isolation, flush, stands)
+        } else {
+            Follower::within(live, isolation, flush, stands).unwrap_or_default()
+        }
+    }
+
+    fn take(&mut self, step: Option<Step>) -> Result<(), Error> {
+        match step {
+            None | Some(Step::Overrun(_)) => {}
+            Some(Step::Block(t, block)) => {
+                self.track.learn(t, block.after().len(), self.reading.partitions.as_ref());
+                for passed in block.passed() {
+                    match passed {
+                        Passed::Record(record) => self.record(record),
+                        Passed::Moved { partition, next } => {
+                            self.track.moved(t, *partition, *next);
                         }
-                        (self.reader, self.lost) = (None, true);
+                    }
+                    if self.full || self.track.finished() {
+                        break;
+                    }
+                }
+            }
+            Some(Step::Read(events)) => {
+                for event in events {
+                    match event {
+                        Event::Record(record) => self.record(&record),
+                        Event::End { topic, partition, next } => {
+                            self.track.reached_end(&topic, partition, next);
+                        }
+                        Event::Failed { error, .. } => return self.lose(&error),
+                    }
+                    if self.full || self.track.finished() {
                         return Ok(());
                     }
                 }
-                if self.full || self.track.finished() {
-                    return Ok(());
+                if let Some(follower) = &mut self.follower {
+                    follower.settle(&self.track);
                 }
             }
-            batch = self.reader.as_mut().and_then(Reader::try_next);
+            Some(Step::Failed(error)) => return self.lose(&error),
+            Some(Step::Stopped) => (self.follower, self.lost) = (None, true),
         }
+        Ok(())
+    }
+
+    /// Looks for another place, if that may help.
+    fn lose(&mut self, error: &KafkaError) -> Result<(), Error> {
+        if let Remedied::Never = remedy(error) {
+            return Err(error.clone().into());
+        }
+        (self.follower, self.lost) = (None, true);
         Ok(())
     }
 

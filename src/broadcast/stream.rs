@@ -1,27 +1,33 @@
-//! A stream in motion: carries events from a reader to a viewer, keeps a quiet connection alive, and finds its place
-//! anew when the logs moved away under it or its topics changed.
+//! A stream in motion: carries what the tapes and the log hold to a viewer, keeps a quiet connection alive, and finds its
+//! place anew when the logs moved away under it or its topics changed.
 //!
-//! Who may end it, and what the client then sees: the client itself (dropping the stream ends its reader); shutdown and
-//! its age (`drain`); the end it was asked for (`end`); and a fault that no retry can mend
-//! (told as [`Item::Fault`]). Kafka being away ends nothing: the stream waits.
+//! Who may end it, and what the client then sees: the client itself (dropping the stream ends what it reads); shutdown and
+//! its age (`drain`); its own slowness, if it asked for that (`drain`); the end it was asked for (`end`); and a fault that
+//! no retry can mend (told as [`Item::Fault`]). Kafka being away ends nothing: the stream waits.
 
-use super::opening::Opening;
+use super::admission::Admitted;
+use super::follower::{Follower, Step as Read};
+use super::opening::{Opening, Place};
 use super::survey::Standing;
 use super::tally::{End, Tally};
 use super::track::Sight;
 use super::viewer::{Terms, Viewer};
-use super::{Error, Manner, REOPEN_PAUSE, Reading, Remedied, Seat, Shared, now, remedy};
-use crate::kafka::reader::{Event, Reader};
+use super::{Drain, Error, Manner, REOPEN_PAUSE, Reading, Remedied, Seat, Shared, now, remedy};
+use crate::kafka::Error as KafkaError;
+use crate::kafka::reader::Event;
 use crate::record::{Cursor, Loss, Until};
 use bytes::{Bytes, BytesMut};
 use rand::RngExt;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 mod due;
 
-use due::{Due, What};
+use due::{Clock, Due, What};
 
 /// Frames that are ready at once share a write up to this size.
 const WRITE_BYTES: usize = 64 * 1024;
@@ -38,7 +44,7 @@ pub enum Item {
     Fault(Error),
 }
 
-/// An open stream. Dropping it ends its reader.
+/// An open stream. Dropping it ends what it reads.
 pub struct Stream {
     shared: Arc<Shared>,
     reading: Reading,
@@ -47,15 +53,40 @@ pub struct Stream {
     loss: Option<Loss>,
     /// What is to be written before anything is read.
     head: BytesMut,
-    /// What was read and not yet taken.
+    /// Frames that are shared with other viewers, to be written after the head.
+    shared_frames: Option<Bytes>,
+    /// Events of the log that were not yet taken.
     batch: std::vec::IntoIter<Event>,
-    /// `None` while there is nothing to read, or no place is found to read from.
-    reader: Option<Reader>,
-    /// What Kafka was asked. Its answer may take its time, so the wait stands in the way of nothing else.
+    /// `None` while no place is found to read from.
+    follower: Option<Follower>,
+    /// What was asked for. The answer may take its time, so the wait stands in the way of nothing else.
     question: Option<Question>,
     due: Due,
+    clock: Clock,
+    drained: Drained,
     over: Over,
     tally: Arc<Tally>,
+    _admitted: Admitted,
+}
+
+/// Tells once that the gateway is about to end. All streams wait for the same, so it is asked only when it is news to
+/// whom the answer goes.
+struct Drained {
+    begun: Pin<Box<WaitForCancellationFutureOwned>>,
+    asked_for: Option<Waker>,
+}
+
+impl Drained {
+    fn poll(&mut self, drain: &Drain, cx: &mut Context<'_>) -> Poll<()> {
+        if drain.has_begun() {
+            return Poll::Ready(());
+        }
+        if self.asked_for.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return Poll::Pending;
+        }
+        self.asked_for = Some(cx.waker().clone());
+        self.begun.as_mut().poll(cx)
+    }
 }
 
 enum Over {
@@ -68,27 +99,34 @@ type Answer<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
 
 enum Question {
     /// Where to go on.
-    Opening(Answer<(Opening, Seat)>),
+    Opening(Answer<Opening>),
     /// Whether the topics are still the same.
     Sights(Answer<Vec<Sight>>),
+    /// A place among the readers of the log.
+    Seat(Answer<Seat>),
 }
 
 enum Step {
     Drain,
     Due,
     Batch,
-    Events(Option<Vec<Event>>),
-    Opened(Result<(Opening, Seat), Error>),
+    Read(Read),
+    Opened(Result<Opening, Error>),
     Seen(Result<Vec<Sight>, Error>),
+    Seated(Result<Seat, Error>),
 }
 
 impl Stream {
-    pub(super) fn new(
+    /// A stream that begins at `opening`.
+    ///
+    /// # Errors
+    /// [`Error::Full`] when the log is to be read and no reader is free.
+    pub(super) async fn open(
         shared: Arc<Shared>,
-        (reading, manner): (Reading, Manner),
-        opening: Opening,
-        seat: Seat,
-    ) -> Self {
+        reading: Reading,
+        manner: Manner,
+        (opening, admitted): (Opening, Admitted),
+    ) -> Result<Self, Error> {
         let max_age = manner.max_age.map(|age| age.mul_f64(rand::rng().random_range(0.8..1.0)));
         let due = Due::new(manner.heartbeat, shared.checkpoint, max_age);
         let mut head = BytesMut::new();
@@ -96,25 +134,34 @@ impl Stream {
         manner.format.write_preamble(&mut head);
         let mut viewer = Viewer::new(manner, reading.until, &opening, now());
         viewer.open(&opening, Terms { max_age, retry: retry() }, &mut head);
+        let mut follower = follow(&shared, &reading, &viewer, &opening.places);
+        let positions = follower.behind(viewer.track());
+        if !positions.is_empty() && !viewer.track().finished() {
+            follower.read(shared.reader(reading.isolation, positions).await?);
+        }
         shared.metrics.streams.open.inc();
         shared.metrics.streams.opened.inc();
         shared.count(&opening.gaps);
         let mut stream = Self {
             start: opening.cursor(),
             loss: opening.loss,
+            drained: Drained { begun: Box::pin(shared.drain.begun()), asked_for: None },
+            clock: Clock::at(due.next()),
             shared,
             reading,
             viewer,
             head,
+            shared_frames: None,
             batch: Vec::new().into_iter(),
-            reader: None,
+            follower: Some(follower),
             question: None,
             due,
             over: Over::No,
             tally: Arc::default(),
+            _admitted: admitted,
         };
-        stream.read(seat);
-        stream
+        stream.begin();
+        Ok(stream)
     }
 
     /// The cursor the stream really began at.
@@ -134,29 +181,53 @@ impl Stream {
 
     /// The next part, as soon as there is one; `None` when the stream has ended. Always ends between two frames.
     pub async fn next(&mut self) -> Option<Item> {
-        let drain = self.shared.drain.clone();
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// The same for who polls.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
         loop {
-            if !self.head.is_empty() {
+            let frames = if self.head.is_empty() {
+                self.shared_frames.take()
+            } else {
+                Some(self.head.split().freeze())
+            };
+            if let Some(frames) = frames {
                 self.due.spoke();
-                self.shared.metrics.streams.bytes.inc_by(self.head.len() as u64);
-                return Some(Item::Frames(self.head.split().freeze()));
+                self.shared.metrics.streams.bytes.inc_by(frames.len() as u64);
+                return Poll::Ready(Some(Item::Frames(frames)));
             }
             match std::mem::replace(&mut self.over, Over::Yes) {
-                Over::Yes => return None,
-                Over::Failed(error) => return Some(Item::Fault(error)),
+                Over::Yes => return Poll::Ready(None),
+                Over::Failed(error) => return Poll::Ready(Some(Item::Fault(error))),
                 Over::No => self.over = Over::No,
             }
-            let due = self.due.next();
-            let step = tokio::select! {
-                biased;
-                () = drain.begun(), if !self.due.drains() => Step::Drain,
-                // Before what was read: a long backlog must not keep what is due from happening.
-                () = tokio::time::sleep_until(due) => Step::Due,
-                step = answer(&mut self.question) => step,
-                () = std::future::ready(()), if self.batch.len() > 0 => Step::Batch,
-                events = events(&mut self.reader) => Step::Events(events),
-            };
-            self.go(step);
+            match self.step(cx) {
+                Poll::Ready(step) => self.go(step),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    fn step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        if !self.due.drains() && self.drained.poll(&self.shared.drain, cx).is_ready() {
+            return Poll::Ready(Step::Drain);
+        }
+        // Before what was read: a long backlog must not keep what is due from happening.
+        if self.clock.poll(&self.due, cx).is_ready() {
+            return Poll::Ready(Step::Due);
+        }
+        if let Some(question) = &mut self.question
+            && let Poll::Ready(step) = question.poll(cx)
+        {
+            return Poll::Ready(step);
+        }
+        if self.batch.len() > 0 {
+            return Poll::Ready(Step::Batch);
+        }
+        match &mut self.follower {
+            Some(follower) => follower.poll(self.viewer.track(), cx).map(Step::Read),
+            None => Poll::Pending,
         }
     }
 
@@ -165,15 +236,38 @@ impl Stream {
             Step::Drain => self.due.drain(self.shared.drain.moment()),
             Step::Due => self.fall_due(),
             Step::Batch => self.take(),
-            Step::Events(Some(events)) => {
+            Step::Read(Read::Block(t, block)) => {
+                let partitions = self.reading.partitions.as_ref();
+                let (taken, frames) = self.viewer.block(t, &block, partitions, &mut self.head);
+                self.viewer.flush(&mut self.head);
+                self.shared_frames = frames;
+                self.count(taken);
+                if self.viewer.untold() {
+                    self.due.moved();
+                }
+                if self.viewer.track().finished() {
+                    return self.end();
+                }
+                self.check_room();
+            }
+            Step::Read(Read::Read(events)) => {
                 self.batch = events.into_iter();
                 self.take();
             }
+            Step::Read(Read::Overrun(t)) => self.overrun(t),
+            Step::Read(Read::Failed(error)) => self.mend(&error),
             // The reader could not start, and said why.
-            Step::Events(None) => self.leave(REOPEN_WAIT),
+            Step::Read(Read::Stopped) => self.leave(REOPEN_WAIT),
             Step::Opened(opened) => {
                 self.question = None;
                 self.go_on(opened);
+            }
+            Step::Seated(seat) => {
+                self.question = None;
+                match seat {
+                    Ok(seat) => self.read_log(seat),
+                    Err(_) => self.leave(REOPEN_WAIT),
+                }
             }
             Step::Seen(seen) => {
                 self.question = None;
@@ -195,7 +289,7 @@ impl Stream {
             Some(What::Moved) => {}
             Some(What::Look) => self.look(),
             Some(What::Until) => self.leave(Duration::ZERO),
-            Some(What::Reopen) => self.question = Some(Question::Opening(self.open())),
+            Some(What::Reopen) => self.question = Some(Question::Opening(self.place())),
             Some(What::Lifetime) => self.drain(End::Lifetime),
             Some(What::Drain) => self.drain(End::Shutdown),
         }
@@ -214,72 +308,105 @@ impl Stream {
         self.over = Over::Failed(error);
     }
 
-    /// Writes what a reader saw, and what else it has ready, as frames.
+    /// Writes what was read of the log as frames, as much as goes into a write.
     fn take(&mut self) {
-        loop {
-            while let Some(event) = self.batch.next() {
-                match event {
-                    Event::Record(record) => {
-                        if self.viewer.record(record, &mut self.head) {
-                            self.shared.metrics.streams.records.inc();
-                            self.tally.record();
-                        }
-                    }
-                    Event::End { topic, partition, next } => {
-                        self.viewer.reached_end(&topic, partition, next, &mut self.head);
-                    }
-                    Event::Failed { topic, partition, error } => {
-                        tracing::info!(%topic, partition, %error, "cannot read on");
-                        match remedy(&error) {
-                            Remedied::AtOnce => self.leave(REOPEN_PAUSE),
-                            Remedied::Later => self.leave(REOPEN_WAIT),
-                            Remedied::Never => self.fail(error.into()),
-                        }
-                        return self.viewer.flush(&mut self.head);
-                    }
+        while let Some(event) = self.batch.next() {
+            match event {
+                Event::Record(record) => {
+                    let taken = self.viewer.record(&record, &mut self.head);
+                    self.count(usize::from(taken));
                 }
-                if self.viewer.track().finished() {
-                    return self.end();
+                Event::End { topic, partition, next } => {
+                    self.viewer.reached_end(&topic, partition, next, &mut self.head);
                 }
-                if self.head.len() >= WRITE_BYTES {
+                Event::Failed { topic, partition, error } => {
+                    tracing::info!(%topic, partition, %error, "cannot read on");
+                    self.mend(&error);
                     return self.viewer.flush(&mut self.head);
                 }
             }
-            match self.reader.as_mut().and_then(Reader::try_next) {
-                Some(events) => self.batch = events.into_iter(),
-                None => break,
+            if self.viewer.track().finished() {
+                return self.end();
+            }
+            if self.head.len() >= WRITE_BYTES {
+                return self.viewer.flush(&mut self.head);
             }
         }
         self.viewer.flush(&mut self.head);
+        if let Some(follower) = &mut self.follower {
+            follower.settle(self.viewer.track());
+        }
         if self.viewer.untold() {
             self.due.moved();
         }
     }
 
+    fn count(&self, records: usize) {
+        if records > 0 {
+            self.shared.metrics.streams.records.inc_by(records as u64);
+            self.tally.records_given(records as u64);
+        }
+    }
+
+    /// What becomes of what cannot be read on.
+    fn mend(&mut self, error: &KafkaError) {
+        match remedy(error) {
+            Remedied::AtOnce => self.leave(REOPEN_PAUSE),
+            Remedied::Later => self.leave(REOPEN_WAIT),
+            Remedied::Never => self.fail(error.clone().into()),
+        }
+    }
+
+    /// Goes back to the log, from exactly where it stands.
+    fn overrun(&mut self, t: usize) {
+        tracing::debug!(topic = t, "a slow stream goes back to the log");
+        self.seek_log();
+    }
+
     /// Leaves the place it reads from, to look for it anew.
     fn leave(&mut self, pause: Duration) {
         self.shared.metrics.streams.reopened.inc();
-        self.reader = None;
+        self.follower = None;
         self.batch = Vec::new().into_iter();
         self.question = None;
         self.due.reopen(pause);
     }
 
-    /// Reads on from where the viewer stands.
-    fn read(&mut self, seat: Seat) {
+    /// Begins to read from where the viewer stands.
+    fn begin(&mut self) {
         if self.viewer.track().finished() {
             return self.end();
         }
         if let Some(Until::Time(end)) = self.reading.until {
             self.due.until(end.saturating_sub(now()));
         }
-        let positions = self.viewer.track().reads();
+    }
+
+    /// Looks for a reader of the log, if there is anything to be read there.
+    fn seek_log(&mut self) {
+        let Some(follower) = &self.follower else { return };
+        if !follower.behind(self.viewer.track()).is_empty() {
+            let shared = self.shared.clone();
+            self.question = Some(Question::Seat(Box::pin(async move { shared.seat().await })));
+        }
+    }
+
+    fn read_log(&mut self, seat: Seat) {
+        let Some(follower) = &mut self.follower else { return };
+        let positions = follower.behind(self.viewer.track());
         if positions.is_empty() {
             return;
         }
         match self.shared.start(self.reading.isolation, positions, seat) {
-            Ok(reader) => self.reader = Some(reader),
+            Ok(history) => follower.read(history),
             Err(_) => self.leave(REOPEN_WAIT),
+        }
+    }
+
+    /// An id that is refused when it comes back would end an EventSource for ever.
+    fn check_room(&mut self) {
+        if self.viewer.track().cursor().room() > self.shared.max_cursor_bytes {
+            self.fail(Error::TooWide(self.shared.max_cursor_bytes));
         }
     }
 
@@ -290,18 +417,17 @@ impl Stream {
     }
 
     /// Finds where to go on, as if the client had come back with its cursor.
-    fn open(&self) -> Answer<(Opening, Seat)> {
+    fn place(&self) -> Answer<Opening> {
         let (shared, reading) = (self.shared.clone(), self.reading.clone());
         let standing = Standing::from(self.viewer.track());
-        Box::pin(async move {
-            let opening = shared.opening(&reading, Some(&standing)).await?;
-            Ok((opening, shared.seat().await?))
-        })
+        Box::pin(async move { shared.opening(&reading, Some(&standing)).await })
     }
 
-    /// Asks whether the topics are still the same, unless something was asked already.
+    /// Asks whether the topics are still the same, unless something was asked already, or whoever reads them for all tells.
     fn look(&mut self) {
-        if self.question.is_some() || self.due.reopens() {
+        let told = self.reading.topics.patterns().is_empty()
+            && self.follower.as_ref().is_some_and(|follower| follower.watches(self.viewer.track()));
+        if told || self.question.is_some() || self.due.reopens() {
             return;
         }
         let (shared, reading) = (self.shared.clone(), self.reading.clone());
@@ -311,12 +437,14 @@ impl Stream {
     }
 
     /// Goes on from what was found, looks again later, or ends with what no waiting mends.
-    fn go_on(&mut self, opened: Result<(Opening, Seat), Error>) {
+    fn go_on(&mut self, opened: Result<Opening, Error>) {
         match opened {
-            Ok((opening, seat)) => {
+            Ok(opening) => {
                 let gaps = self.viewer.reopen(&opening, now(), &mut self.head);
                 self.shared.count(&gaps);
-                self.read(seat);
+                self.follower = Some(follow(&self.shared, &self.reading, &self.viewer, &opening.places));
+                self.begin();
+                self.seek_log();
             }
             Err(error) if error.is_final() => self.fail(error),
             Err(error) => {
@@ -334,21 +462,22 @@ impl Drop for Stream {
     }
 }
 
-/// What the reader saw; never, while there is none.
-async fn events(reader: &mut Option<Reader>) -> Option<Vec<Event>> {
-    match reader {
-        Some(reader) => reader.next().await,
-        None => std::future::pending().await,
+impl Question {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        match self {
+            Self::Opening(opened) => opened.as_mut().poll(cx).map(Step::Opened),
+            Self::Sights(seen) => seen.as_mut().poll(cx).map(Step::Seen),
+            Self::Seat(seat) => seat.as_mut().poll(cx).map(Step::Seated),
+        }
     }
 }
 
-/// What Kafka answered; never, while nothing was asked.
-async fn answer(question: &mut Option<Question>) -> Step {
-    match question {
-        Some(Question::Opening(opened)) => Step::Opened(opened.await),
-        Some(Question::Sights(seen)) => Step::Seen(seen.await),
-        None => std::future::pending().await,
+/// Takes places at the tapes. What ends where the logs end now needs none: it reads the log alone.
+fn follow(shared: &Shared, reading: &Reading, viewer: &Viewer, places: &[Place]) -> Follower {
+    if viewer.track().ends_by_number() {
+        return Follower::default();
     }
+    Follower::attach(&shared.live, reading.isolation, viewer.manner().flush, (places, viewer.track()))
 }
 
 /// Jittered, so that clients cut off together do not come back together.

@@ -15,7 +15,7 @@ use std::time::Duration;
 const ATTEMPTS: usize = 3;
 
 /// How old what a running stream knows of its topics may be.
-const SIGHT_AGE: Duration = Duration::from_secs(5);
+pub(super) const SIGHT_AGE: Duration = Duration::from_secs(5);
 
 /// Where a reader stands that has begun already.
 #[derive(Clone, Debug)]
@@ -117,7 +117,7 @@ impl Shared {
         reading: &Reading,
         known: &[TopicName],
         max_age: Duration,
-    ) -> Result<(String, BTreeMap<TopicName, Option<Arc<Topic>>>), Error> {
+    ) -> Result<(Arc<str>, BTreeMap<TopicName, Option<Arc<Topic>>>), Error> {
         let literals = reading.topics.literals();
         let mut names: Vec<_> = literals.iter().chain(known).cloned().collect();
         if !reading.topics.patterns().is_empty() {
@@ -127,7 +127,7 @@ impl Shared {
         names.sort();
         names.dedup();
         let (cluster, described) =
-            tokio::join!(self.catalog.cluster(), self.catalog.describe(&names, max_age));
+            tokio::join!(self.catalog.cluster_id(max_age), self.catalog.describe(&names, max_age));
         let mut topics = BTreeMap::new();
         for (name, topic) in names.into_iter().zip(described) {
             let topic = match topic {
@@ -139,7 +139,7 @@ impl Shared {
             };
             topics.insert(name, topic);
         }
-        Ok((cluster?.id, topics))
+        Ok((cluster?, topics))
     }
 
     /// Sets where `from` puts the topics that are `fresh` to the cursor; whether `-N` came out short.
@@ -198,7 +198,7 @@ fn views(
     reading: &Reading,
     cluster: &str,
     topics: &BTreeMap<TopicName, Option<Arc<Topic>>>,
-    logs: Vec<Watermarks>,
+    logs: Vec<Arc<Watermarks>>,
 ) -> Vec<View> {
     let mut logs = logs.into_iter();
     let view = |(name, topic): (&TopicName, &Option<Arc<Topic>>)| {

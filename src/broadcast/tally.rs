@@ -57,8 +57,8 @@ impl Tally {
         self.end.get().map(|end| end.as_str())
     }
 
-    pub(super) fn record(&self) {
-        self.records.fetch_add(1, Relaxed);
+    pub(super) fn records_given(&self, records: u64) {
+        self.records.fetch_add(records, Relaxed);
     }
 
     /// It ends for this reason, unless it has ended already; the reason that counts.

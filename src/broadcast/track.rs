@@ -9,7 +9,7 @@ mod tests;
 use super::opening::{Gap, Opening, Place};
 use crate::kafka::reader::Position;
 use crate::record::cursor::TopicMark;
-use crate::record::{Cursor, Loss, Record, TopicName, Until};
+use crate::record::{Cursor, Loss, PartitionSet, Record, TopicName, Until};
 use std::collections::BTreeMap;
 
 /// A reader's positions.
@@ -127,6 +127,11 @@ impl Track {
         self.topics.iter().map(|topic| &topic.name)
     }
 
+    /// Whether every partition that is read ends at a number, whatever is still to come.
+    pub fn ends_by_number(&self) -> bool {
+        self.passed
+    }
+
     /// Whether every partition that is read has come to the end that was told.
     pub fn caught_up(&self) -> bool {
         self.behind == 0
@@ -151,6 +156,50 @@ impl Track {
         reads
     }
 
+    /// Where the partition `p` of the topic at `t` stands, for who looks whether something it wants lies before some place:
+    /// a partition that it wants nothing of stands behind every place, and one it has never heard of at its beginning.
+    pub fn stands(&self, t: usize, p: usize) -> i64 {
+        match self.topics[t].partitions.get(p) {
+            Some(partition) if partition.done => i64::MAX,
+            Some(_) => self.cursor.segments[t].next[p],
+            None => 0,
+        }
+    }
+
+    /// The topics of which there is something to read, each with its number.
+    pub fn live(&self) -> impl Iterator<Item = (usize, &TopicName)> {
+        let open = |topic: &Topic| topic.partitions[..topic.known].iter().any(|partition| !partition.done);
+        let live = self.topics.iter().enumerate().filter(move |(_, topic)| open(topic));
+        live.map(|(t, topic)| (t, &topic.name))
+    }
+
+    /// Learns that the topic at `t` has as many partitions; those of the new ones that are `chosen` are read from their
+    /// beginning.
+    pub fn learn(&mut self, t: usize, partitions: usize, chosen: Option<&PartitionSet>) {
+        let topic = &mut self.topics[t];
+        topic.known = topic.known.max(partitions);
+        for p in topic.partitions.len()..partitions {
+            let selected = chosen.is_none_or(|chosen| chosen.contains(p as i32));
+            topic.partitions.push(Partition { selected, end: 0, stop: None, done: !selected });
+            self.cursor.segments[t].next.push(0);
+            self.open += usize::from(selected);
+        }
+    }
+
+    /// Whether a viewer sees all that passes, and stands exactly at `positions` of the only topic.
+    pub fn in_step(&self, positions: &[i64]) -> bool {
+        self.until.is_none()
+            && self.behind == 0
+            && self.topics.len() == 1
+            && self.cursor.segments[0].next == positions
+            && self.topics[0].partitions.iter().all(|partition| partition.selected)
+    }
+
+    /// Goes on with the only topic to `positions`, after all that passed was seen.
+    pub fn step(&mut self, positions: &[i64]) {
+        self.cursor.segments[0].next.copy_from_slice(positions);
+    }
+
     /// Whether the cluster's topics are no longer those that are read: one joined, is gone, was made anew, or grew.
     ///
     /// Fewer partitions than before are only a broker that has not heard yet.
@@ -166,7 +215,16 @@ impl Track {
 
     /// Takes a record that was read, if it is one to deliver: not seen before, and not past the end.
     pub fn take(&mut self, record: &Record) -> bool {
-        let Some((t, p)) = self.locate(&record.topic, record.partition) else { return false };
+        self.locate(&record.topic, record.partition).is_some_and(|at| self.take_at(at, record))
+    }
+
+    /// The same of a record of the topic at `t`.
+    pub fn take_of(&mut self, t: usize, record: &Record) -> bool {
+        let p = usize::try_from(record.partition).ok().filter(|p| *p < self.topics[t].partitions.len());
+        p.is_some_and(|p| self.take_at((t, p), record))
+    }
+
+    fn take_at(&mut self, (t, p): (usize, usize), record: &Record) -> bool {
         let partition = &self.topics[t].partitions[p];
         if partition.done || record.offset < self.cursor.segments[t].next[p] {
             return false;
@@ -194,7 +252,16 @@ impl Track {
     /// Notes that a partition was read to its end, where `next` is what comes after it. Gives whether that moved the
     /// cursor.
     pub fn reached_end(&mut self, topic: &TopicName, partition: i32, next: i64) -> bool {
-        let Some((t, p)) = self.locate(topic, partition) else { return false };
+        self.locate(topic, partition).is_some_and(|at| self.move_to(at, next))
+    }
+
+    /// The same of a partition of the topic at `t`.
+    pub fn moved(&mut self, t: usize, partition: i32, next: i64) -> bool {
+        let p = usize::try_from(partition).ok().filter(|p| *p < self.topics[t].partitions.len());
+        p.is_some_and(|p| self.move_to((t, p), next))
+    }
+
+    fn move_to(&mut self, (t, p): (usize, usize), next: i64) -> bool {
         let stop = self.topics[t].partitions[p].stop.unwrap_or(i64::MAX);
         let next = next.min(stop);
         let moved = !self.topics[t].partitions[p].done && next > self.cursor.segments[t].next[p];

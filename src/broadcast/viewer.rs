@@ -5,12 +5,13 @@
 #[cfg(test)]
 mod tests;
 
+use super::block::{Block, Passed};
 use super::opening::{Gap, Opening};
 use super::track::Track;
 use super::{Ids, Manner};
-use crate::record::{Record, TopicName, Until};
+use crate::record::{PartitionSet, Record, TopicName, Until};
 use crate::wire::Event;
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
@@ -22,10 +23,19 @@ pub struct Viewer {
     caught_up: bool,
     /// Whether the cursor stands further than the last id that was written.
     untold: bool,
-    /// The last record of a flush in the making: the one that gets the id.
-    held: Option<Record>,
+    /// What is missing of the last record of a flush in the making: the one that gets the id.
+    held: Option<Held>,
     id: String,
     scratch: Vec<u8>,
+}
+
+/// What is still to be written of a record.
+#[derive(Debug)]
+enum Held {
+    /// Its end.
+    End,
+    /// That it cannot be told, with this data.
+    Fault(String),
 }
 
 /// What `ready` tells besides the positions.
@@ -48,6 +58,11 @@ impl Viewer {
     /// Where the viewer stands.
     pub fn track(&self) -> &Track {
         &self.track
+    }
+
+    /// How it is told.
+    pub fn manner(&self) -> &Manner {
+        &self.manner
     }
 
     /// Whether the position moved without a word of it.
@@ -90,25 +105,56 @@ impl Viewer {
     }
 
     /// Writes a record; `false` when it is none to deliver: seen before, or past the end.
-    pub fn record(&mut self, record: Record, out: &mut BytesMut) -> bool {
-        if !self.track.take(&record) {
-            // A record past the end that was asked for ends its partition, which may be the last that was behind.
-            self.tell_caught_up(out);
-            return false;
+    pub fn record(&mut self, record: &Record, out: &mut BytesMut) -> bool {
+        let taken = self.track.take(record);
+        if taken {
+            self.write(record, None, out);
         }
-        match self.manner.ids {
-            Ids::Event => {
-                self.refresh_id();
-                self.write(&record, true, out);
-            }
-            Ids::Flush => {
-                if let Some(before) = self.held.replace(record) {
-                    self.write(&before, false, out);
-                }
-            }
-        }
+        // A record past the end that was asked for ends its partition, which may be the last that was behind.
         self.tell_caught_up(out);
-        true
+        taken
+    }
+
+    /// Takes what passed on the tape of the topic at `t`, and gives how many records were new. A viewer in step is given the
+    /// frames that are shared; what else it is to be sent is written to `out`.
+    pub fn block(
+        &mut self,
+        t: usize,
+        block: &Block,
+        partitions: Option<&PartitionSet>,
+        out: &mut BytesMut,
+    ) -> (usize, Option<Bytes>) {
+        self.track.learn(t, block.after().len(), partitions);
+        if self.manner.ids == Ids::Event && self.caught_up && self.track.in_step(block.before()) {
+            let encoded = block.encoded(self.manner.format);
+            if encoded.complete {
+                self.track.step(block.after());
+                self.untold = if block.ends_with_record() {
+                    false
+                } else {
+                    self.untold || block.after() != block.before()
+                };
+                let frames = (block.records() > 0).then(|| encoded.frames.clone());
+                return (block.records(), frames);
+            }
+        }
+        let mut taken = 0;
+        let mut nth = 0;
+        for passed in block.passed() {
+            match passed {
+                Passed::Record(record) => {
+                    if self.track.take_of(t, record) {
+                        let encoded = block.encoded(self.manner.format);
+                        self.write(record, encoded.frames.get(encoded.bodies[nth].clone()), out);
+                        taken += 1;
+                    }
+                    nth += 1;
+                }
+                Passed::Moved { partition, next } => self.untold |= self.track.moved(t, *partition, *next),
+            }
+            self.tell_caught_up(out);
+        }
+        (taken, None)
     }
 
     /// Notes that a partition was read to its end, where `next` is what comes after it.
@@ -119,9 +165,9 @@ impl Viewer {
 
     /// Ends a flush: everything that was taken is written, the last record with the id.
     pub fn flush(&mut self, out: &mut BytesMut) {
-        if let Some(record) = self.held.take() {
+        if let Some(held) = self.held.take() {
             self.refresh_id();
-            self.write(&record, true, out);
+            self.finish(held, true, out);
         }
     }
 
@@ -152,11 +198,40 @@ impl Viewer {
         self.manner.format.write_heartbeat(self.manner.ping, out);
     }
 
-    fn write(&mut self, record: &Record, with_id: bool, out: &mut BytesMut) {
+    /// Writes a record that was taken. `body` is what it looks like without its end, where that is known; nothing, when it
+    /// cannot be told.
+    fn write(&mut self, record: &Record, body: Option<&[u8]>, out: &mut BytesMut) {
+        if let Some(before) = self.held.take() {
+            self.finish(before, false, out);
+        }
+        let told = match body {
+            Some(body) => {
+                out.extend_from_slice(body);
+                !body.is_empty()
+            }
+            None => self.manner.format.write_record(record, out).is_ok(),
+        };
+        let rest = if told {
+            Held::End
+        } else {
+            Held::Fault(format!(r#"{{"problem":{},"final":false}}"#, (self.manner.not_json.0)(record)))
+        };
+        match self.manner.ids {
+            Ids::Event => {
+                self.refresh_id();
+                self.finish(rest, true, out);
+            }
+            Ids::Flush => self.held = Some(rest),
+        }
+    }
+
+    fn finish(&self, held: Held, with_id: bool, out: &mut BytesMut) {
         let id = with_id.then_some(self.id.as_str());
-        if self.manner.format.write_record(record, id, out).is_err() {
-            let data = format!(r#"{{"problem":{},"final":false}}"#, (self.manner.not_json.0)(record));
-            self.manner.format.write_event(Event { name: "fault", id, retry: None, data: &data }, out);
+        match held {
+            Held::End => self.manner.format.write_end(id, out),
+            Held::Fault(data) => {
+                self.manner.format.write_event(Event { name: "fault", id, retry: None, data: &data }, out);
+            }
         }
     }
 

@@ -12,9 +12,33 @@ pub(super) const SECTION: Section = Section {
     fields: &[
         Field {
             key: "max_readers",
-            meaning: "How many readers of Kafka may run at once. A stream that finds none free ends with a `fault` \
-                      that says so.",
+            meaning: "How many readers of the log may run at once, for streams that begin in the past or were left \
+                      behind, and for pages. A stream that needs one and finds none free ends with a `fault` that \
+                      says so. The ends of the logs are read once for all.",
             rule: Rule::Integer(1, 10_000),
+        },
+        Field {
+            key: "max_streams",
+            meaning: "How many streams may be open in all. One more is 503 `overloaded` (an EventSource: a `fault` with a \
+                      `retry`).",
+            rule: Rule::Integer(1, 1_000_000),
+        },
+        Field {
+            key: "max_streams_per_topic",
+            meaning: "How many of them may read one topic; one more is 503 `overloaded` too.",
+            rule: Rule::Integer(1, 1_000_000),
+        },
+        Field {
+            key: "max_streams_per_address",
+            meaning: "How many of them one IPv4 address, or one /64 of IPv6, may have; one more is 429 \
+                      `too_many_streams`. All that come through a proxy count as the proxy's.",
+            rule: Rule::Integer(1, 1_000_000),
+        },
+        Field {
+            key: "max_streams_per_principal",
+            meaning: "How many of them one caller may have; one more is 429 `too_many_streams`. Callers without \
+                      credentials count as one.",
+            rule: Rule::Integer(1, 1_000_000),
         },
         Field {
             key: "heartbeat",
@@ -41,6 +65,28 @@ pub(super) const SECTION: Section = Section {
             rule: Rule::Integer(256, 65_536),
         },
         Field {
+            key: "flush",
+            meaning: "How long records may wait to share a write with others, on a stream that does not ask for \
+                      another time. What comes after a silence never waits.",
+            rule: Rule::Time(Duration::ZERO, Duration::from_millis(100)),
+        },
+        Field {
+            key: "ring_bytes",
+            meaning: "About how many bytes of a topic's last records are kept in memory for those who watch it. Who is \
+                      further behind reads the log.",
+            rule: Rule::Integer(65_536, 17_179_869_184),
+        },
+        Field {
+            key: "ring_age",
+            meaning: "How long they are kept at most.",
+            rule: Rule::Time(Duration::from_secs(1), Duration::from_secs(3_600)),
+        },
+        Field {
+            key: "linger",
+            meaning: "How long a topic is still read after the last viewer has left.",
+            rule: Rule::Time(Duration::from_millis(100), Duration::from_secs(3_600)),
+        },
+        Field {
             key: "reader_queue_bytes",
             meaning: "About how many bytes one reader fetches ahead of what its viewer has taken. A larger record \
                       is still read. All readers together hold about `streams.max_readers` times this.",
@@ -55,6 +101,14 @@ pub(super) const SECTION: Section = Section {
 pub struct Streams {
     /// Kafka readers that may run at once; a stream beyond them is refused.
     pub max_readers: usize,
+    /// Streams in all.
+    pub max_streams: usize,
+    /// Streams of one topic.
+    pub max_streams_per_topic: usize,
+    /// Streams of one address.
+    pub max_streams_per_address: usize,
+    /// Streams of one caller.
+    pub max_streams_per_principal: usize,
     /// How often a silent stream shows that it lives.
     #[serde(with = "duration::text")]
     pub heartbeat: Duration,
@@ -66,6 +120,17 @@ pub struct Streams {
     pub checkpoint: Duration,
     /// The longest cursor made or taken, in bytes.
     pub max_cursor_bytes: usize,
+    /// How long records may wait to share a write.
+    #[serde(with = "duration::text")]
+    pub flush: Duration,
+    /// How many bytes of a topic's last records are kept.
+    pub ring_bytes: usize,
+    /// How long they are kept.
+    #[serde(with = "duration::text")]
+    pub ring_age: Duration,
+    /// How long a topic is read that nobody watches any more.
+    #[serde(with = "duration::text")]
+    pub linger: Duration,
     /// How many bytes one reader fetches ahead of its viewer.
     pub reader_queue_bytes: usize,
 }
@@ -74,10 +139,18 @@ impl Default for Streams {
     fn default() -> Self {
         Self {
             max_readers: 64,
+            max_streams: 20_000,
+            max_streams_per_topic: 20_000,
+            max_streams_per_address: 15_000,
+            max_streams_per_principal: 20_000,
             heartbeat: Duration::from_secs(15),
             max_age: Duration::from_secs(900),
             checkpoint: Duration::from_secs(55),
             max_cursor_bytes: 4096,
+            flush: Duration::from_millis(5),
+            ring_bytes: 33_554_432,
+            ring_age: Duration::from_secs(120),
+            linger: Duration::from_secs(60),
             reader_queue_bytes: 1_048_576,
         }
     }

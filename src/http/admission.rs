@@ -26,8 +26,8 @@ const HEADER_EXTRA_BYTES: usize = ": \r\n".len();
 pub async fn guard(State(limits): State<Limits>, request: Request, next: Next) -> Response {
     let checked = shape(&request).and_then(|()| size(&request, &limits)).and_then(|()| room(&request));
     // A connection that was let in to be told so is not kept, whatever was answered.
-    let keeps =
-        request.version() >= Version::HTTP_2 || (checked.is_ok() && Arrival::of(&request).full.is_none());
+    let keeps = request.version() >= Version::HTTP_2
+        || (checked.is_ok() && Arrival::of(request.extensions()).full.is_none());
     let mut response = match checked {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
@@ -41,7 +41,7 @@ pub async fn guard(State(limits): State<Limits>, request: Request, next: Next) -
 /// Whether there is only one way to read the head.
 fn shape(request: &Request) -> Result<(), ApiError> {
     let refuse = |detail: &str| Err(ApiError::new(code::INVALID_HEADER, detail));
-    if Arrival::of(request).bare_lf {
+    if Arrival::of(request.extensions()).bare_lf {
         return refuse("a line of the head ends in LF alone, not in CR LF");
     }
     let headers = request.headers();
@@ -97,7 +97,8 @@ fn size(request: &Request, limits: &Limits) -> Result<(), ApiError> {
 
 /// Whether the connection may stay. Probes are answered on any: a gateway that is full is well.
 fn room(request: &Request) -> Result<(), ApiError> {
-    let Some(full) = Arrival::of(request).full.filter(|_| !is_operation(request.uri().path())) else {
+    let Some(full) = Arrival::of(request.extensions()).full.filter(|_| !is_operation(request.uri().path()))
+    else {
         return Ok(());
     };
     let error = match full {

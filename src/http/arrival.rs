@@ -1,6 +1,6 @@
 //! How a request came in: what the connection knows of it that the request itself does not say.
 
-use axum::extract::Request;
+use axum::http::Extensions;
 use std::net::{IpAddr, SocketAddr};
 
 /// By which door a request came, from where, and whether there was room for its connection. It travels in the request's
@@ -46,9 +46,9 @@ impl Door {
 
 impl Arrival {
     /// How a request came in; as the most is forbidden to, where nobody says.
-    pub fn of(request: &Request) -> Self {
+    pub fn of(extensions: &Extensions) -> Self {
         let unknown = Self { door: Door::Loopback, peer: None, full: None, bare_lf: false };
-        request.extensions().get::<Self>().copied().unwrap_or(unknown)
+        extensions.get::<Self>().copied().unwrap_or(unknown)
     }
 }
 

@@ -248,8 +248,12 @@ impl From<broadcast::Error> for ApiError {
             }
             broadcast::Error::Lost(_) => Self::new(code::POSITION_LOST, error.to_string()),
             broadcast::Error::TooWide(_) => Self::new(code::SELECTION_TOO_WIDE, error.to_string()),
+            broadcast::Error::Crowded(crowded) if crowded.is_own_doing() => {
+                Self::new(code::TOO_MANY_STREAMS, crowded.to_string())
+            }
+            broadcast::Error::Crowded(_) => Self::new(code::OVERLOADED, error.to_string()),
             broadcast::Error::Full(_) => {
-                Self::new(code::OVERLOADED, "the gateway has as many streams as it may; try again")
+                Self::new(code::OVERLOADED, "the log is read for as many as it may be; try again")
             }
         }
     }

@@ -7,6 +7,7 @@ pub mod produce;
 pub mod query;
 pub mod reading;
 
+use super::arrival::Arrival;
 use super::error::{ApiError, code};
 use super::observe::id_of;
 use crate::access::{Access, Action, Caller, Decision};
@@ -123,6 +124,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, Infallible> {
         Ok(Caller::Anonymous)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Arrival {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Arrival::of(&parts.extensions))
     }
 }
 

@@ -101,7 +101,7 @@ pub async fn guard(State(rule): State<Arc<SameSite>>, request: Request, next: Ne
     let (origin, site) = (text(headers, header::ORIGIN), text(headers, SEC_FETCH_SITE));
     let claim = Claim { host: host.as_deref(), origin: origin.as_deref(), fetch_site: site.as_deref() };
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    match rule.allows(Arrival::of(&request).door, claim, changes) {
+    match rule.allows(Arrival::of(request.extensions()).door, claim, changes) {
         Ok(()) => next.run(request).await,
         Err(reason) => ApiError::new(code::CROSS_SITE, reason).into_response(),
     }

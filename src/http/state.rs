@@ -60,6 +60,8 @@ pub struct Limits {
     pub max_cursor_bytes: usize,
     /// The longest silence on a stream that does not ask for another.
     pub heartbeat: Duration,
+    /// How long frames may wait on a stream that does not ask for another time.
+    pub flush: Duration,
     /// About how long a stream of events lives that does not ask for another time.
     pub max_age: Duration,
 }

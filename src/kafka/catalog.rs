@@ -45,12 +45,17 @@ struct Shared {
     request_timeout: Duration,
     max_age: Duration,
     calls: Semaphore,
-    topics: Mutex<HashMap<TopicName, Slot>>,
+    topics: Mutex<HashMap<TopicName, Arc<Slot>>>,
+    cluster: Memory<Arc<str>>,
     names: Memory<Arc<Vec<TopicName>>>,
 }
 
 /// What is known of one name.
-type Slot = Arc<Memory<Arc<Topic>>>;
+#[derive(Default)]
+struct Slot {
+    topic: Memory<Arc<Topic>>,
+    log: Memory<Arc<Watermarks>>,
+}
 
 /// What is known of some names.
 type Answers = BTreeMap<TopicName, Result<Arc<Topic>, Error>>;
@@ -64,6 +69,7 @@ impl Catalog {
             max_age: settings.metadata_max_age(),
             calls: Semaphore::new(MAX_CALLS),
             topics: Mutex::default(),
+            cluster: Memory::default(),
             names: Memory::default(),
         };
         Self { shared: Arc::new(shared) }
@@ -78,11 +84,11 @@ impl Catalog {
         let refused = self.shared.client.context().admittance().why().is_some();
         let max_age = if refused { Duration::ZERO } else { self.shared.max_age };
         let slot = self.slot(name);
-        let answer = match slot.answer(Bound::now(max_age)) {
+        let answer = match slot.topic.answer(Bound::now(max_age)) {
             Some(answer) => answer,
             None => self.describe_one(name, max_age).await,
         };
-        match (answer, slot.stale()) {
+        match (answer, slot.topic.stale()) {
             (Err(error), Some(stale)) if error.remedy() == Remedy::Retry => Ok(stale),
             (answer, _) => answer,
         }
@@ -99,11 +105,11 @@ impl Catalog {
         let slots: BTreeMap<_, _> = names.iter().map(|name| (name, self.slot(name))).collect();
         let (mut answers, mut sought, mut turns) = (Answers::new(), Vec::new(), Vec::new());
         for (name, slot) in &slots {
-            let mut answer = slot.answer(bound);
+            let mut answer = slot.topic.answer(bound);
             if answer.is_none() {
                 // In the order of names, so that nobody waits in a circle.
-                let turn = slot.turn.lock().await;
-                answer = slot.answer(bound);
+                let turn = slot.topic.turn.lock().await;
+                answer = slot.topic.answer(bound);
                 if answer.is_none() {
                     turns.push(turn);
                     sought.push((*name).clone());
@@ -115,7 +121,7 @@ impl Catalog {
             let asked = Instant::now();
             let told = self.ask_all(sought, &slots).await;
             for (name, answer) in &told {
-                slots[name].remember(asked, answer);
+                slots[name].topic.remember(asked, answer);
             }
             answers.extend(told);
         }
@@ -181,19 +187,11 @@ impl Catalog {
     /// # Errors
     /// What kept Kafka from answering.
     pub async fn names(&self, max_age: Duration) -> Result<Arc<Vec<TopicName>>, Error> {
-        let (memory, bound) = (&self.shared.names, Bound::now(max_age));
-        if let Some(answer) = memory.answer(bound) {
-            return answer;
-        }
-        let _turn = memory.turn.lock().await;
-        if let Some(answer) = memory.answer(bound) {
-            return answer;
-        }
-        let asked = Instant::now();
-        let listed = self.list().await;
-        let answer = listed.map(|topics| Arc::new(topics.into_iter().map(|topic| topic.name).collect()));
-        memory.remember(asked, &answer);
-        answer
+        let ask = async || {
+            let listed = self.list().await?;
+            Ok(Arc::new(listed.into_iter().map(|topic| topic.name).collect()))
+        };
+        self.shared.names.ask(max_age, ask).await
     }
 
     /// Whether any broker answers.
@@ -214,13 +212,23 @@ impl Catalog {
         self.call(move |client| ffi::describe_cluster(client, timeout)).await
     }
 
+    /// The cluster's id, as it was at most `max_age` ago. Callers that ask at the same time share one question.
+    ///
+    /// # Errors
+    /// What kept Kafka from answering.
+    pub async fn cluster_id(&self, max_age: Duration) -> Result<Arc<str>, Error> {
+        let ask = async || self.cluster().await.map(|cluster| cluster.id.into());
+        self.shared.cluster.ask(max_age, ask).await
+    }
+
     /// Describes these topics, with an answer for each. One that was seen a moment ago and is not found now is asked for
     /// again: it may be gone, or this broker may be the last to hear of it.
-    async fn ask_all(&self, names: Vec<TopicName>, slots: &BTreeMap<&TopicName, Slot>) -> Answers {
+    async fn ask_all(&self, names: Vec<TopicName>, slots: &BTreeMap<&TopicName, Arc<Slot>>) -> Answers {
         let mut told = self.ask(names).await;
         loop {
             let doubted = |(name, answer): (&TopicName, &Result<_, Error>)| {
-                let doubted = matches!(answer, Err(Error::TopicNotFound(_))) && slots[name].knew(PROPAGATION);
+                let doubted =
+                    matches!(answer, Err(Error::TopicNotFound(_))) && slots[name].topic.knew(PROPAGATION);
                 doubted.then(|| name.clone())
             };
             let doubted: Vec<_> = told.iter().filter_map(doubted).collect();
@@ -257,16 +265,18 @@ impl Catalog {
         off_thread(move || call(&client)).await
     }
 
-    fn slot(&self, name: &TopicName) -> Slot {
+    fn slot(&self, name: &TopicName) -> Arc<Slot> {
         let mut topics = self.topics();
         if topics.len() >= MAX_NAMES && !topics.contains_key(name) {
             let bound = Bound::now(self.shared.max_age);
-            topics.retain(|_, slot| Arc::strong_count(slot) > 1 || matches!(slot.answer(bound), Some(Ok(_))));
+            topics.retain(|_, slot| {
+                Arc::strong_count(slot) > 1 || matches!(slot.topic.answer(bound), Some(Ok(_)))
+            });
         }
         topics.entry(name.clone()).or_default().clone()
     }
 
-    fn topics(&self) -> std::sync::MutexGuard<'_, HashMap<TopicName, Slot>> {
+    fn topics(&self) -> std::sync::MutexGuard<'_, HashMap<TopicName, Arc<Slot>>> {
         self.shared.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

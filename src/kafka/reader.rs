@@ -6,9 +6,12 @@
 //! of its own, which is the only way to know whose end or error it is. A thread of its own drains those queues into
 //! a bounded channel; when nobody takes from the channel the thread stands still, librdkafka's bounded prefetch
 //! fills, and fetching stops.
+//!
+//! A [`Feed`] is its sister for the tail of many topics that come and go: nobody holds it up.
 
 mod batch;
 mod bell;
+mod feed;
 
 use super::context::{Context, Role};
 use super::error::{Error, Remedy, Written};
@@ -17,6 +20,7 @@ use super::settings::Settings;
 use crate::record::{Isolation, Record, TopicName};
 use batch::{Batch, Source};
 use bell::Bell;
+pub use feed::{Feed, Sink};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
@@ -64,6 +68,16 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The topic it was seen in.
+    pub fn topic(&self) -> &TopicName {
+        match self {
+            Self::Record(record) => &record.topic,
+            Self::End { topic, .. } | Self::Failed { topic, .. } => topic,
+        }
+    }
+}
+
 /// A running reader. Dropping it ends its thread and its connections.
 #[derive(Debug)]
 pub struct Reader {
@@ -100,6 +114,11 @@ impl Reader {
         self.events.recv().await
     }
 
+    /// The same for who polls.
+    pub fn poll_next(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Option<Vec<Event>>> {
+        self.events.poll_recv(cx)
+    }
+
     /// Events that are there already, if any.
     pub fn try_next(&mut self) -> Option<Vec<Event>> {
         self.events.try_recv().ok()
@@ -132,7 +151,7 @@ impl Task {
         if self.positions.is_empty() {
             // There is nothing a client could be connected for.
             let mut ready = Vec::new();
-            while self.bell.wait(&mut ready).is_some() {}
+            while self.bell.wait(&mut ready, None).is_some() {}
             return;
         }
         match self.assign(events) {
@@ -193,7 +212,7 @@ impl Task {
     fn drain(&self, mut reading: Reading, events: &mpsc::Sender<Vec<Event>>) {
         let (mut ready, mut first) = (Vec::new(), 0);
         let sources = &mut reading.sources;
-        while self.bell.wait(&mut ready).is_some() {
+        while self.bell.wait(&mut ready, None).is_some() {
             // Nothing of a partition comes here, and errors that concern the whole client are logged by the context and mended
             // by librdkafka; it wants its queue served all the same.
             while reading.consumer.poll(Duration::ZERO).is_some() {}

@@ -127,6 +127,14 @@ impl Settings {
         recipe
     }
 
+    /// A reader of the tails of topics that come and go. What it has is taken from it at once, so its queues hold little.
+    pub(super) fn feed(&self, isolation: Isolation) -> ClientConfig {
+        let mut recipe = self.reader(FEED_SHARES, isolation);
+        // A partition that joins waits for the answer to the question that was asked before it came.
+        self.default_of(&mut recipe, "fetch.wait.max.ms", "100");
+        recipe
+    }
+
     fn common(&self, role: &config::Properties) -> ClientConfig {
         let mut recipe = ClientConfig::new();
         for (name, value) in self.kafka.properties.iter().chain(role.iter()) {
@@ -154,6 +162,9 @@ impl Settings {
         }
     }
 }
+
+/// The share of `streams.reader_queue_bytes` that a partition of a feed has, as one of so many.
+const FEED_SHARES: usize = 4;
 
 /// The properties that name trusted authorities.
 const AUTHORITIES: [&str; 2] = ["ssl.ca.location", "ssl.ca.pem"];

@@ -10,25 +10,24 @@ use bytes::BytesMut;
 /// A line that keeps a quiet connection alive.
 pub const HEARTBEAT: &[u8] = b"{\"@\":\"ping\"}\n";
 
-/// Appends a record.
+/// Appends a record; [`write_end`] is to follow.
 ///
 /// # Errors
 /// When the value is to be JSON and is none; then nothing is appended.
-pub fn write_record(
-    record: &Record,
-    cursor: Option<&str>,
-    form: ValueForm,
-    out: &mut BytesMut,
-) -> Result<(), NotJson> {
+pub fn write_record(record: &Record, form: ValueForm, out: &mut BytesMut) -> Result<(), NotJson> {
     let begun = out.len();
     out.extend_from_slice(b"{");
     if envelope::write_members(record, form, out).is_err() {
         out.truncate(begun);
         return Err(NotJson);
     }
+    Ok(())
+}
+
+/// Appends what ends a record's line.
+pub fn write_end(cursor: Option<&str>, out: &mut BytesMut) {
     write_cursor(cursor, out);
     out.extend_from_slice(b"}\n");
-    Ok(())
 }
 
 /// Appends a control line: the name, the cursor, then the members of the event's data.
@@ -68,7 +67,8 @@ mod tests {
             headers: vec![],
         };
         let mut out = BytesMut::new();
-        write_record(&record, Some("1.AB"), ValueForm::Auto, &mut out).expect("auto takes every value");
+        write_record(&record, ValueForm::Auto, &mut out).expect("auto takes every value");
+        write_end(Some("1.AB"), &mut out);
         assert_eq!(
             &out[..],
             b"{\"topic\":\"t\",\"partition\":0,\"offset\":7,\"timestamp\":1,\"key\":null,\"headers\":[],\"value\":[1, 2],\"cursor\":\"1.AB\"}\n"

@@ -24,16 +24,11 @@ pub fn write_event(event: Event<'_>, out: &mut BytesMut) {
     write_end(event.id, out);
 }
 
-/// Appends a record's envelope, which has no `event:` line so that a page's `onmessage` sees it.
+/// Appends a record's envelope, which has no `event:` line so that a page's `onmessage` sees it; [`write_end`] is to follow.
 ///
 /// # Errors
 /// When the value is to be JSON and is none; then nothing is appended.
-pub fn write_envelope(
-    record: &Record,
-    id: Option<&str>,
-    form: ValueForm,
-    out: &mut BytesMut,
-) -> Result<(), NotJson> {
+pub fn write_envelope(record: &Record, form: ValueForm, out: &mut BytesMut) -> Result<(), NotJson> {
     let begun = out.len();
     put(out, "data: {");
     if envelope::write_members(record, form, out).is_err() {
@@ -41,12 +36,11 @@ pub fn write_envelope(
         return Err(NotJson);
     }
     put(out, "}\n");
-    write_end(id, out);
     Ok(())
 }
 
-/// Appends a record's value alone; a tombstone and a value that is not UTF-8 are named events.
-pub fn write_value(record: &Record, id: Option<&str>, out: &mut BytesMut) {
+/// Appends a record's value alone; a tombstone and a value that is not UTF-8 are named events. [`write_end`] is to follow.
+pub fn write_value(record: &Record, out: &mut BytesMut) {
     match record.value.as_deref().map(|value| (value, std::str::from_utf8(value))) {
         None => {
             put(out, "event: tombstone\ndata: {");
@@ -59,12 +53,13 @@ pub fn write_value(record: &Record, id: Option<&str>, out: &mut BytesMut) {
             field(out, "data: ", &STANDARD.encode(value));
         }
     }
-    write_end(id, out);
 }
 
+/// Appends what ends an event.
+///
 /// The id goes last: some clients keep it as soon as its line is there, and would come back behind an event whose rest
 /// was cut off.
-fn write_end(id: Option<&str>, out: &mut BytesMut) {
+pub fn write_end(id: Option<&str>, out: &mut BytesMut) {
     if let Some(id) = id {
         field(out, "id: ", id);
     }
@@ -118,7 +113,8 @@ mod tests {
 
     fn value_frame(value: Option<&'static [u8]>) -> String {
         let mut out = BytesMut::new();
-        write_value(&record(value), Some("1.AB"), &mut out);
+        write_value(&record(value), &mut out);
+        write_end(Some("1.AB"), &mut out);
         String::from_utf8(out.to_vec()).expect("UTF-8")
     }
 
@@ -133,8 +129,8 @@ mod tests {
     #[test]
     fn a_record_has_an_id_and_no_event_name() {
         let mut out = BytesMut::new();
-        write_envelope(&record(Some(b"{}")), Some("1.AB"), ValueForm::Auto, &mut out)
-            .expect("auto takes every value");
+        write_envelope(&record(Some(b"{}")), ValueForm::Auto, &mut out).expect("auto takes every value");
+        write_end(Some("1.AB"), &mut out);
         assert_eq!(
             &out[..],
             b"data: {\"topic\":\"t\",\"partition\":0,\"offset\":7,\"timestamp\":1,\"key\":\"k\",\"headers\":[],\"value\":{}}\nid: 1.AB\n\n"

@@ -5,7 +5,7 @@ mod connections;
 mod control;
 mod cursors;
 mod envelope;
-mod faults;
+pub mod faults;
 mod flush;
 mod forms;
 mod isolation;

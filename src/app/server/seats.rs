@@ -4,8 +4,9 @@
 //! none is the accept loop's to say.
 
 use crate::http::Full;
+use crate::record::Party;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The places of one kind. Clones are the same places.
@@ -23,14 +24,6 @@ struct Inner {
 struct Taken {
     all: usize,
     of: HashMap<Party, usize>,
-}
-
-/// Whom an address belongs to, as far as can be told. A customer of IPv6 has at least a /64 (RFC 6177), so what stands
-/// behind that tells nobody apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Party {
-    V4(Ipv4Addr),
-    V6([u16; 4]),
 }
 
 /// A place. It is free again when this is dropped.
@@ -66,18 +59,6 @@ impl Seats {
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
         self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Party {
-    fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                Self::V6([a, b, c, d])
-            }
-        }
     }
 }
 

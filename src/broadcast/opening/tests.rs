@@ -19,7 +19,7 @@ fn view(text: &str, id: u8) -> View {
         name: name(text),
         mark: mark(text, id),
         literal: true,
-        log: Some(log()),
+        log: Some(Arc::new(log())),
         starts: log().last_stable,
     }
 }
@@ -98,7 +98,7 @@ fn every_loss_is_told_and_goes_on_where_the_log_allows() {
 #[test]
 fn the_worst_of_several_losses_is_named() {
     let mut other = view("u", 2);
-    other.log = Some(Watermarks { earliest: vec![0], last_stable: vec![5], high: vec![5] });
+    other.log = Some(Arc::new(Watermarks { earliest: vec![0], last_stable: vec![5], high: vec![5] }));
     other.starts = vec![5];
     let mut both = cursor("t", 1, &[9, 50, 0]);
     both.segments.extend(cursor("u", 2, &[6]).segments);

@@ -1,8 +1,10 @@
 //! What a stream does by the clock.
 
 use rand::RngExt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 
 /// How often a stream looks whether its topics are still the same.
 const LOOK: Duration = Duration::from_secs(5);
@@ -29,6 +31,36 @@ pub enum What {
     Checkpoint,
     /// Nothing was written for long.
     Silence,
+}
+
+/// Tells when something is due. What is put off needs no new alarm: the old one goes off, and finds that it is early.
+#[derive(Debug)]
+pub struct Clock {
+    alarm: Pin<Box<Sleep>>,
+}
+
+impl Clock {
+    /// Goes off first at that time.
+    pub fn at(first: Instant) -> Self {
+        Self { alarm: Box::pin(tokio::time::sleep_until(first)) }
+    }
+
+    /// Ready when something of `due` is due.
+    pub fn poll(&mut self, due: &Due, cx: &mut Context<'_>) -> Poll<()> {
+        let next = due.next();
+        if next < self.alarm.deadline() {
+            self.alarm.as_mut().reset(next);
+        }
+        loop {
+            if self.alarm.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            if next <= Instant::now() {
+                return Poll::Ready(());
+            }
+            self.alarm.as_mut().reset(next);
+        }
+    }
 }
 
 /// When everything is due; `None` is never.

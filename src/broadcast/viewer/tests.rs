@@ -20,6 +20,7 @@ fn viewer(ids: Ids, form: ValueForm, until: Option<Until>) -> Viewer {
         heartbeat: Duration::from_secs(15),
         ping: false,
         max_age: None,
+        flush: Duration::ZERO,
         not_json: Problem(Arc::new(|record| format!("{{\"offset\":{}}}", record.offset))),
     };
     Viewer::new(manner, until, &opening, 0)
@@ -42,8 +43,8 @@ fn next(line: &Value) -> Option<Vec<i64>> {
 #[test]
 fn the_cursor_of_a_record_stands_behind_it() {
     let (mut viewer, mut out) = (viewer(Ids::Event, ValueForm::Auto, None), BytesMut::new());
-    assert!(viewer.record(record(1, 6, "1"), &mut out) && viewer.record(record(0, 2, "2"), &mut out));
-    assert!(!viewer.record(record(1, 6, "1"), &mut out));
+    assert!(viewer.record(&record(1, 6, "1"), &mut out) && viewer.record(&record(0, 2, "2"), &mut out));
+    assert!(!viewer.record(&record(1, 6, "1"), &mut out));
     let lines = lines(&mut out);
     assert_eq!(lines.iter().map(next).collect::<Vec<_>>(), [Some(vec![0, 7]), Some(vec![3, 7])]);
 }
@@ -52,13 +53,13 @@ fn the_cursor_of_a_record_stands_behind_it() {
 fn of_a_flush_only_the_last_record_has_a_cursor() {
     let (mut viewer, mut out) = (viewer(Ids::Flush, ValueForm::Auto, None), BytesMut::new());
     for offset in 0..3 {
-        viewer.record(record(0, offset, "0"), &mut out);
+        viewer.record(&record(0, offset, "0"), &mut out);
     }
     viewer.flush(&mut out);
     viewer.flush(&mut out);
     assert_eq!(lines(&mut out).iter().map(next).collect::<Vec<_>>(), [None, None, Some(vec![3, 0])]);
     // An event closes the flush: nothing it speaks of comes after it.
-    viewer.record(record(0, 3, "0"), &mut out);
+    viewer.record(&record(0, 3, "0"), &mut out);
     viewer.checkpoint(&mut out);
     assert_eq!(lines(&mut out).iter().map(next).collect::<Vec<_>>(), [Some(vec![4, 0]), Some(vec![4, 0])]);
 }
@@ -67,7 +68,7 @@ fn of_a_flush_only_the_last_record_has_a_cursor() {
 fn a_value_that_is_no_json_is_told_with_the_cursor_behind_it() {
     for ids in [Ids::Event, Ids::Flush] {
         let (mut viewer, mut out) = (viewer(ids, ValueForm::Json, None), BytesMut::new());
-        viewer.record(record(0, 0, "no"), &mut out);
+        viewer.record(&record(0, 0, "no"), &mut out);
         viewer.flush(&mut out);
         let lines = lines(&mut out);
         assert_eq!(next(&lines[0]), Some(vec![1, 0]));
@@ -81,7 +82,7 @@ fn a_position_that_moved_is_untold_until_something_tells_it() {
     let (mut viewer, mut out) = (viewer(Ids::Event, ValueForm::Auto, None), BytesMut::new());
     viewer.reached_end(&TopicName::parse("t").expect("a legal name"), 0, 5, &mut out);
     assert!(viewer.untold() && out.is_empty());
-    viewer.record(record(1, 0, "1"), &mut out);
+    viewer.record(&record(1, 0, "1"), &mut out);
     assert!(!viewer.untold());
     assert_eq!(next(&lines(&mut out)[0]), Some(vec![5, 1]));
 }

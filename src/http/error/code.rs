@@ -86,6 +86,8 @@ codes! {
         "A record was asked for with `value=json`, and its value is not JSON. Streams and pages tell it in the record's place and go on behind it.";
     TOO_MANY_CONNECTIONS = "too_many_connections", 429, true, "Too many connections",
         "The client's address has as many connections as `listen.max_connections_per_address` allows. Close some, share one by HTTP/2, or try again after `Retry-After`.";
+    TOO_MANY_STREAMS = "too_many_streams", 429, true, "Too many streams",
+        "The client's address, or the caller, has as many streams as `streams.max_streams_per_address` and `streams.max_streams_per_principal` allow. Close some, read several topics in one stream, or try again after `Retry-After`.";
     HEADERS_TOO_LARGE = "headers_too_large", 431, false, "Headers too large",
         "Target and headers have more bytes together than `listen.max_head_bytes`.";
     INTERNAL = "internal", 500, true, "Internal error",

@@ -16,6 +16,9 @@ use utoipa::{IntoParams, ToSchema};
 /// The shortest and the longest heartbeat a client may ask for.
 const HEARTBEAT: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
 
+/// The shortest and the longest time that a client may let frames wait.
+const FLUSH: (Duration, Duration) = (Duration::ZERO, Duration::from_millis(100));
+
 /// The shortest and the longest lifetime a client may ask for.
 const MAX_AGE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(86_400));
 
@@ -33,6 +36,10 @@ pub struct StreamParameters {
     /// Where ids stand: on every event, or only on the last record of those that leave together.
     #[param(required = false, inline, default = "event")]
     ids: IdsWord,
+    /// How long records may wait to share a write with others: an integer with its unit, `0` to `100ms`; 5 ms unless the
+    /// configuration says otherwise. What comes after a silence never waits.
+    #[param(required = false, pattern = "^(0|[0-9]+(ms|s|m|h))$", example = "20ms")]
+    flush: String,
     /// The longest silence: an integer with its unit, `5s` to `60s`; 15 s unless the configuration says otherwise.
     #[param(required = false, pattern = "^[0-9]+(ms|s|m|h)$", example = "15s")]
     heartbeat: String,
@@ -108,6 +115,7 @@ pub fn manner(form: Form, mut query: Query, limits: Limits, id: &str) -> Result<
     let value_alone = query.word("format", &[("envelope", false), ("value", true)])?.unwrap_or(false);
     let value = value_form(&mut query)?;
     let ids = query.word("ids", &[("event", Ids::Event), ("flush", Ids::Flush)])?;
+    let flush = query.duration("flush", FLUSH)?;
     let heartbeat = query.duration("heartbeat", HEARTBEAT)?;
     let ping = query.flag("ping")?;
     let max_age = query.duration("max_age", MAX_AGE)?;
@@ -130,6 +138,7 @@ pub fn manner(form: Form, mut query: Query, limits: Limits, id: &str) -> Result<
         ids: ids.unwrap_or_default(),
         heartbeat: heartbeat.unwrap_or(limits.heartbeat),
         ping,
+        flush: flush.unwrap_or(limits.flush),
         max_age: max_age.or((form != Form::Lines).then_some(limits.max_age)),
         not_json: not_json(id.to_owned()),
     };

@@ -89,7 +89,7 @@ impl Line {
         Self {
             id,
             traceparent: text(&TRACEPARENT).filter(|parent| is_traceparent(parent)),
-            peer: Arrival::of(request).peer,
+            peer: Arrival::of(request.extensions()).peer,
             version: request.version(),
             method: request.method().clone(),
             path: plain_path(request.uri().path(), MAX_PATH_BYTES).into_owned(),

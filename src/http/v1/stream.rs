@@ -1,7 +1,8 @@
 //! `/v1/topics/{topics}/stream`: records as they come, by server-sent events or as lines of JSON.
 
 use crate::access::{Access, Caller};
-use crate::broadcast::Broadcast;
+use crate::broadcast::{Broadcast, Client};
+use crate::http::arrival::Arrival;
 use crate::http::error::ApiError;
 use crate::http::extract::manner::{Form, StreamParameters, manner, negotiate};
 use crate::http::extract::query::Query;
@@ -47,7 +48,7 @@ use axum::response::{IntoResponse, Response};
 pub async fn open(
     State(broadcast): State<Broadcast>,
     (State(access), State(limits)): (State<Access>, State<Limits>),
-    (caller, Topics(topics), RequestId(id)): (Caller, Topics, RequestId),
+    (caller, arrival, Topics(topics), RequestId(id)): (Caller, Arrival, Topics, RequestId),
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, ApiError> {
@@ -60,8 +61,9 @@ pub async fn open(
         let no_store = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         return Ok((StatusCode::NO_CONTENT, [no_store]).into_response());
     }
+    let client = Client { address: arrival.peer, principal: caller.to_string() };
     let (format, brought) = (manner.format, reading.cursor().map(Cursor::to_string));
-    match broadcast.open(reading, manner).await.map_err(ApiError::from) {
+    match broadcast.open(reading, manner, &client).await.map_err(ApiError::from) {
         Ok(stream) => Ok(stream::respond(stream, format, id)),
         Err(error) if form == Form::Events { named: true } && !as_status => Err(error.as_event(brought)),
         Err(error) => Err(error),

@@ -61,6 +61,30 @@ impl<T: Clone> Memory<T> {
         failed.map(|(_, error)| Err(error.clone()))
     }
 
+    /// An answer at most `max_age` old: from memory, or what `ask` gives. Callers that ask at the same time share one
+    /// question.
+    ///
+    /// # Errors
+    /// Those of `ask`.
+    pub async fn ask(
+        &self,
+        max_age: Duration,
+        ask: impl AsyncFnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let bound = Bound::now(max_age);
+        if let Some(answer) = self.answer(bound) {
+            return answer;
+        }
+        let _turn = self.turn.lock().await;
+        if let Some(answer) = self.answer(bound) {
+            return answer;
+        }
+        let asked = Instant::now();
+        let answer = ask().await;
+        self.remember(asked, &answer);
+        answer
+    }
+
     /// The last good answer, however old.
     pub fn stale(&self) -> Option<T> {
         self.lock().good.as_ref().map(|(_, good)| good.clone())

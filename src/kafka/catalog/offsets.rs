@@ -61,12 +61,22 @@ impl Watermarks {
 type Offsets = BTreeMap<TopicName, Vec<i64>>;
 
 impl Catalog {
-    /// Where the topics' logs begin and end now, in the order of `topics`.
+    /// Where the topics' logs begin and end now, in the order of `topics`. Callers that ask for the same topic alone at the
+    /// same time share one question.
     ///
     /// # Errors
     /// What kept a partition's leader from answering, or [`Error::TopicNotFound`] for a topic deleted since it was
     /// described.
-    pub async fn watermarks(&self, topics: &[Arc<Topic>]) -> Result<Vec<Watermarks>, Error> {
+    pub async fn watermarks(&self, topics: &[Arc<Topic>]) -> Result<Vec<Arc<Watermarks>>, Error> {
+        let [topic] = topics else { return self.ask_watermarks(topics).await };
+        let (slot, partitions) = (self.slot(&topic.name), topic.partitions.len());
+        let one = async || Ok(self.ask_watermarks(topics).await?.swap_remove(0));
+        let shared = slot.log.ask(Duration::ZERO, one).await?;
+        // Whoever asked knew of as many partitions as there were then.
+        Ok(vec![if shared.high.len() == partitions { shared } else { one().await? }])
+    }
+
+    async fn ask_watermarks(&self, topics: &[Arc<Topic>]) -> Result<Vec<Arc<Watermarks>>, Error> {
         let (mut earliest, mut last_stable, mut high) = tokio::try_join!(
             self.offsets(topics, OffsetSpec::Earliest),
             self.offsets(topics, OffsetSpec::LastStable),
@@ -75,7 +85,7 @@ impl Catalog {
         let taken = (0..topics.len()).map(|index| {
             let [earliest, last_stable, high] = [&mut earliest, &mut last_stable, &mut high]
                 .map(|offsets| std::mem::take(&mut offsets[index]));
-            Watermarks::of_one_time(earliest, last_stable, high)
+            Arc::new(Watermarks::of_one_time(earliest, last_stable, high))
         });
         Ok(taken.collect())
     }

@@ -27,6 +27,10 @@ pub struct PartitionQueue<C: ConsumerContext + 'static> {
     _consumer: Arc<BaseConsumer<C>>,
 }
 
+// SAFETY: librdkafka's queues may be used from any thread, and what rings may be, too. It is not `Sync`, as what was taken of
+// a partition is in order only for who takes alone.
+unsafe impl<C: ConsumerContext + 'static> Send for PartitionQueue<C> {}
+
 impl<C: ConsumerContext + 'static> PartitionQueue<C> {
     /// Takes a partition's queue out of the consumer's main queue, which has to happen before anything is fetched.
     /// `ring` is called, on a thread of librdkafka that waits for it, when the empty queue gets something.

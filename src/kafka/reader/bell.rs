@@ -1,7 +1,7 @@
 //! What wakes a reader's thread: librdkafka rings for a queue that has something, the holder rings to stop.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long the thread sleeps at most: librdkafka wants its main queue served now and then.
 const IDLE: Duration = Duration::from_secs(1);
@@ -26,9 +26,13 @@ impl Bell {
         Self { rung: Mutex::new(Rung { ready: vec![true; queues], stopped: false }), changed: Condvar::new() }
     }
 
-    /// Says that a queue may have something.
+    /// Says that a queue may have something; one that is new has a pull from then on.
     pub fn ring(&self, index: usize) {
-        self.lock().ready[index] = true;
+        let mut rung = self.lock();
+        if rung.ready.len() <= index {
+            rung.ready.resize(index + 1, false);
+        }
+        rung.ready[index] = true;
         self.changed.notify_one();
     }
 
@@ -38,11 +42,12 @@ impl Bell {
         self.changed.notify_one();
     }
 
-    /// Waits until something rings, or a while, and tells which queues rang since the last time; `None` when it is
-    /// time to stop.
-    pub fn wait(&self, rung: &mut Vec<bool>) -> Option<()> {
+    /// Waits until something rings, or until then, or a while, and tells which queues rang since the last time; `None`
+    /// when it is time to stop.
+    pub fn wait(&self, rung: &mut Vec<bool>, until: Option<Instant>) -> Option<()> {
         let quiet = |state: &mut Rung| !state.stopped && !state.ready.contains(&true);
-        let waited = self.changed.wait_timeout_while(self.lock(), IDLE, quiet);
+        let patience = until.map_or(IDLE, |until| until.saturating_duration_since(Instant::now()).min(IDLE));
+        let waited = self.changed.wait_timeout_while(self.lock(), patience, quiet);
         let (mut guard, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if guard.stopped {
             return None;

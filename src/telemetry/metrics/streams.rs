@@ -4,6 +4,8 @@ use super::Reasons;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 /// What is counted of streams and pages.
 #[derive(Debug)]
@@ -26,6 +28,9 @@ pub struct Streams {
     pub readers: Gauge,
     /// `streams.max_readers`.
     pub max_readers: Gauge,
+    tapes: Gauge,
+    ring_bytes: Gauge,
+    ring_age: Gauge<f64, AtomicU64>,
 }
 
 impl Streams {
@@ -41,6 +46,9 @@ impl Streams {
             paged: Counter::default(),
             readers: Gauge::default(),
             max_readers: Gauge::default(),
+            tapes: Gauge::default(),
+            ring_bytes: Gauge::default(),
+            ring_age: Gauge::default(),
         };
         of.register("streams", "Open streams", streams.open.clone());
         of.register("streams_opened", "Streams that were opened", streams.opened.clone());
@@ -61,7 +69,19 @@ impl Streams {
             "Kafka readers that may be in use (streams.max_readers)",
             streams.max_readers.clone(),
         );
+        of.register("live_topics", "Topics whose end is read for all who watch", streams.tapes.clone());
+        let bytes = "About how many bytes the rings of live topics hold";
+        of.register_with_unit("ring", bytes, Unit::Bytes, streams.ring_bytes.clone());
+        let age = "Age of the oldest records in a ring of a live topic";
+        of.register_with_unit("ring_age", age, Unit::Seconds, streams.ring_age.clone());
         streams
+    }
+
+    /// So many topics are live; their rings hold so much, and go back so far.
+    pub fn tapes(&self, topics: usize, bytes: usize, age: Duration) {
+        self.tapes.set(topics as i64);
+        self.ring_bytes.set(bytes as i64);
+        self.ring_age.set(age.as_secs_f64());
     }
 
     /// Lets every reason of these lists be there from the start.

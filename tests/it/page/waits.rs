@@ -1,6 +1,7 @@
 //! `wait`: a page is answered as soon as there is anything, and with 204 when the wait is over.
 
-use crate::harness::{Context, Draft, Gateway, Reply, Socket, Test, until};
+use crate::harness::{Context, Draft, Gateway, Reply, Test, until};
+use crate::stream::faults::stuck;
 use crate::tests;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ pub fn tests() -> Vec<Test> {
         a_wait_ends_when_a_transaction_is_committed needs [Transactions],
         a_page_over_what_was_aborted_moves_on_without_a_record needs [Transactions],
         a_wait_is_bounded,
-        a_client_that_leaves_gives_the_reader_of_its_page_back,
+        a_page_that_waits_needs_no_reader_and_one_that_finds_none_is_told_so,
         a_broker_that_is_away_is_a_plain_status,
     ]
 }
@@ -152,7 +153,13 @@ async fn a_wait_is_bounded(context: Context) {
     }
 }
 
-/// Waits until as many readers of Kafka run.
+/// Waits until as many topics are read at their ends.
+async fn live(gateway: &Gateway, topics: usize) {
+    until("live topics", async || (gateway.metric("sluicegate_live_topics").await == topics).then_some(()))
+        .await;
+}
+
+/// Waits until as many readers of the log run.
 async fn readers(gateway: &Gateway, count: usize) {
     let line = format!("sluicegate_stream_readers {count}");
     until(&line, async || {
@@ -162,25 +169,28 @@ async fn readers(gateway: &Gateway, count: usize) {
     .await;
 }
 
-async fn a_client_that_leaves_gives_the_reader_of_its_page_back(context: Context) {
+async fn a_page_that_waits_needs_no_reader_and_one_that_finds_none_is_told_so(context: Context) {
     let topic = context.topic("left", 1).await;
     let gateway = context.gateway_with(|config| config.streams.max_readers = 1).await;
     context.kafka().writer().write_numbers(&topic, 0, 0..1).await;
+    let next = end(&gateway, &topic).await;
+    let stuck = stuck(&context, &gateway).await;
+    let waiting: Vec<_> = (0..5).map(|_| asked(&gateway, &topic, format!("from={next}&wait=55s"))).collect();
+    let begun = Instant::now();
+    let refused = gateway.page(&topic, "from=earliest").await;
+    refused.refusal(503, "overloaded");
+    assert_eq!(refused.header("retry-after"), "1");
+    assert!(begun.elapsed() < Duration::from_secs(15), "told soon: {:?}", begun.elapsed());
+    live(&gateway, 2).await;
+    gateway.produce(&topic, "", "1").await.receipt();
+    for page in waiting {
+        assert_eq!(page.await.expect("an answer").0.json(200)["records"][0]["value"], 1);
+    }
+    // The next page is in the ring.
+    assert_eq!(gateway.page(&topic, &format!("from={next}")).await.json(200)["records"][0]["offset"], 1);
+    drop(stuck);
+    readers(&gateway, 0).await;
     for _ in 0..2 {
-        let mut socket = Socket::connect(gateway.address()).await;
-        let path = format!("/v1/topics/{topic}/records?from=latest&wait=55s");
-        socket.write(format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", gateway.address())).await;
-        readers(&gateway, 1).await;
-        // A page that needs a reader is told so soon, whether it would wait or not.
-        for query in ["from=earliest", "from=latest&wait=55s"] {
-            let begun = Instant::now();
-            let refused = gateway.page(&topic, query).await;
-            refused.refusal(503, "overloaded");
-            assert_eq!(refused.header("retry-after"), "1");
-            assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
-        }
-        drop(socket);
-        readers(&gateway, 0).await;
         assert_eq!(gateway.page(&topic, "from=earliest").await.json(200)["records"][0]["value"], 0);
         // Its own reader must not be taken for the next one's.
         readers(&gateway, 0).await;
@@ -194,7 +204,7 @@ async fn a_broker_that_is_away_is_a_plain_status(context: Context) {
     let gateway = context.gateway_before(&broker, |config| config.kafka.request_timeout = short).await;
     let next = end(&gateway, &topic).await;
     let waiting = asked(&gateway, &topic, format!("from={next}&wait=55s"));
-    readers(&gateway, 1).await;
+    live(&gateway, 1).await;
     broker.away().await;
     let page = gateway.page(&topic, "from=earliest").await;
     assert!([503, 504].contains(&page.status), "{}", page.status);

@@ -1,25 +1,27 @@
 //! What goes wrong while a stream opens or runs, told so that an EventSource comes back.
 
-use crate::harness::{Context, Draft, Event, Gateway, Reply, Sse, Test, send, until};
+use crate::harness::{Context, Draft, Event, Gateway, Reply, Socket, Sse, Test, send, until};
 use crate::tests;
 use std::time::Duration;
 
 pub fn tests() -> Vec<Test> {
     tests![
-        a_stream_without_a_reader_is_a_fault_to_an_event_source,
+        a_stream_without_room_is_a_fault_to_an_event_source,
         a_fault_in_place_of_a_status_repeats_the_cursor_that_was_brought,
-        a_stream_without_a_reader_is_a_status_to_everybody_else,
-        a_reader_is_free_again_when_its_viewer_has_left,
+        a_stream_without_room_is_a_status_to_everybody_else,
+        a_place_is_free_again_when_its_viewer_has_left,
+        a_client_is_told_of_what_it_has_too_many_streams,
+        a_stream_that_finds_no_reader_of_the_log_is_told_so_and_one_at_the_end_needs_none,
         a_broker_that_is_away_is_a_fault_to_an_event_source,
         a_broker_that_comes_back_costs_a_running_stream_nothing,
         a_topic_deleted_under_a_stream_ends_it_with_a_final_fault needs [DeletionTold],
     ]
 }
 
-/// A gateway with a single reader, and a stream that has it.
+/// A gateway that may have a single stream, and that stream.
 async fn taken(context: &Context) -> (Gateway, String, Sse) {
     let topic = context.topic("taken", 1).await;
-    let gateway = context.gateway_with(|config| config.streams.max_readers = 1).await;
+    let gateway = context.gateway_with(|config| config.streams.max_streams = 1).await;
     let mut stream = gateway.stream(&topic, "").await;
     stream.expect("ready").await;
     (gateway, topic, stream)
@@ -43,7 +45,7 @@ async fn fault(mut stream: Sse, statuses: &[u16]) -> Event {
     fault
 }
 
-async fn a_stream_without_a_reader_is_a_fault_to_an_event_source(context: Context) {
+async fn a_stream_without_room_is_a_fault_to_an_event_source(context: Context) {
     let (gateway, topic, _stream) = taken(&context).await;
     let request = gateway.streaming(&topic, "").header("x-request-id", "a-name-of-ours");
     let told = fault(Sse::open(request).await, &[503]).await.json();
@@ -64,7 +66,7 @@ async fn a_fault_in_place_of_a_status_repeats_the_cursor_that_was_brought(contex
     }
 }
 
-async fn a_stream_without_a_reader_is_a_status_to_everybody_else(context: Context) {
+async fn a_stream_without_room_is_a_status_to_everybody_else(context: Context) {
     let (gateway, topic, _stream) = taken(&context).await;
     let path = format!("/v1/topics/{topic}/stream");
     let plain = |reply: Reply| {
@@ -77,17 +79,84 @@ async fn a_stream_without_a_reader_is_a_status_to_everybody_else(context: Contex
     fault(gateway.stream(&topic, "errors=fault").await, &[503]).await;
 }
 
-async fn a_reader_is_free_again_when_its_viewer_has_left(context: Context) {
+async fn a_place_is_free_again_when_its_viewer_has_left(context: Context) {
     let (gateway, topic, stream) = taken(&context).await;
     drop(stream);
     for _ in 0..5 {
-        let mut next = until("a free reader", async || {
+        let mut next = until("a free place", async || {
             let stream = gateway.stream(&topic, "").await;
             stream.header("kafka-stream-status").is_empty().then_some(stream)
         })
         .await;
         next.expect("ready").await;
     }
+}
+
+async fn a_client_is_told_of_what_it_has_too_many_streams(context: Context) {
+    let topics = [context.topic("one", 1).await, context.topic("two", 1).await];
+    for (key, status, code) in [
+        ("max_streams_per_address", 429, "too_many_streams"),
+        ("max_streams_per_principal", 429, "too_many_streams"),
+        ("max_streams_per_topic", 503, "overloaded"),
+    ] {
+        let gateway = context
+            .gateway_with(|config| match key {
+                "max_streams_per_address" => config.streams.max_streams_per_address = 2,
+                "max_streams_per_principal" => config.streams.max_streams_per_principal = 2,
+                _ => config.streams.max_streams_per_topic = 2,
+            })
+            .await;
+        let mut first = gateway.stream(&topics[0], "").await;
+        first.expect("ready").await;
+        let mut second = gateway.stream(&topics.join(","), "").await;
+        second.expect("ready").await;
+        let refused = send(gateway.streaming(&topics[0], "errors=status")).await;
+        assert!(refused.refusal(status, code).contains(key), "{}", refused.text());
+        assert_eq!(refused.header("retry-after"), "1");
+        let told = fault(gateway.stream(&topics[0], "").await, &[status]).await.json();
+        assert_eq!((&told["problem"]["code"], &told["problem"]["retryable"]), (&code.into(), &true.into()));
+        if key.ends_with("topic") {
+            gateway.stream(&topics[1], "").await.expect("ready").await;
+        }
+    }
+}
+
+/// A stream that reads the log for a client that takes nothing.
+pub async fn stuck(context: &Context, gateway: &Gateway) -> Socket {
+    let (topic, writer) = (context.topic("stuck", 1).await, context.kafka().writer());
+    let value = "x".repeat(500_000);
+    for _ in 0..60 {
+        writer.write(&topic, 0, &Draft::value(&value)).await;
+    }
+    let mut socket = Socket::connect(gateway.address()).await;
+    let path = format!("/v1/topics/{topic}/stream?from=earliest");
+    socket.write(format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", gateway.address())).await;
+    until("the log is read", async || (gateway.metric("sluicegate_stream_readers").await == 1).then_some(()))
+        .await;
+    socket
+}
+
+async fn a_stream_that_finds_no_reader_of_the_log_is_told_so_and_one_at_the_end_needs_none(context: Context) {
+    let topic = context.topic("log", 1).await;
+    let gateway = context.gateway_with(|config| config.streams.max_readers = 1).await;
+    context.kafka().writer().write_numbers(&topic, 0, 0..2).await;
+    let stuck = stuck(&context, &gateway).await;
+    send(gateway.streaming(&topic, "from=earliest&errors=status")).await.refusal(503, "overloaded");
+    fault(gateway.stream(&topic, "from=0:1").await, &[503]).await;
+    let mut live = gateway.stream(&topic, "").await;
+    live.expect("ready").await;
+    gateway.produce(&topic, "", "2").await.receipt();
+    assert_eq!(live.records(1).await[0].address(), (0, 2));
+    // What its ring holds needs no reader either.
+    let mut resumed = gateway.stream(&topic, "from=0:2").await;
+    assert_eq!(resumed.records(1).await[0].address(), (0, 2));
+    drop(stuck);
+    let mut read = until("the reader is free again", async || {
+        let stream = gateway.stream(&topic, "from=earliest").await;
+        stream.header("kafka-stream-status").is_empty().then_some(stream)
+    })
+    .await;
+    assert_eq!(read.records(3).await[0].address(), (0, 0));
 }
 
 async fn a_broker_that_is_away_is_a_fault_to_an_event_source(context: Context) {

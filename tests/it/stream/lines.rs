@@ -161,7 +161,7 @@ async fn lines_have_no_values_alone(context: Context) {
 
 async fn lines_that_do_not_open_have_a_plain_status(context: Context) {
     let topic = context.topic("full", 1).await;
-    let gateway = context.gateway_with(|config| config.streams.max_readers = 1).await;
+    let gateway = context.gateway_with(|config| config.streams.max_streams = 1).await;
     let mut taken = gateway.lines(&topic, "").await;
     taken.expect("ready").await;
     let path = format!("/v1/topics/{topic}/stream");

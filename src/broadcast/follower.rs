@@ -1,0 +1,177 @@
+//! Where a viewer's records come from: the rings of the tapes, and the log where a ring does not go back far enough.
+//!
+//! Every topic has a course of its own: [`Course::At`] a block of its ring, or [`Course::Behind`] the ring, in which case
+//! a reader of the log reads on until the positions of the course are reached, and the ring is tried again. What a viewer
+//! sees twice on the way from one to the other it drops by its own positions. So nothing is lost between the two, and
+//! nothing but the ring keeps what is still to be seen.
+
+use super::bell::Bell;
+use super::block::Block;
+use super::live::Live;
+use super::opening::Place;
+use super::ring::{Course, Found};
+use super::tape::Attached;
+use super::track::Track;
+use crate::kafka::Error as KafkaError;
+use crate::kafka::reader::{Event, Position, Reader};
+use crate::record::{Isolation, TopicName};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+/// What a viewer reads from.
+#[derive(Debug, Default)]
+pub struct Follower {
+    bell: Arc<Bell>,
+    /// In the order of the track's topics. Without any, the log is read alone.
+    seats: Vec<Seat>,
+    /// Reads the log.
+    history: Option<Reader>,
+    /// Whose turn it is.
+    turn: usize,
+}
+
+#[derive(Debug)]
+struct Seat {
+    /// The topic's number in the track.
+    t: usize,
+    topic: TopicName,
+    tape: Attached,
+    course: Course,
+}
+
+/// What comes next.
+#[derive(Debug)]
+pub enum Step {
+    /// What passed on the tape of the topic with this number.
+    Block(usize, Arc<Block>),
+    /// What stands in the log.
+    Read(Vec<Event>),
+    /// The viewer was so slow that the ring of the topic with this number has left it behind.
+    Overrun(usize),
+    /// What is read cannot be read on.
+    Failed(KafkaError),
+    /// The log cannot be read: its reader said why.
+    Stopped,
+}
+
+impl Follower {
+    /// Takes a place at the tape of every topic of `places` of which `track` wants something. Frames may wait as long as
+    /// `flush`.
+    pub fn attach(
+        live: &Live,
+        isolation: Isolation,
+        flush: Duration,
+        (places, track): (&[Place], &Track),
+    ) -> Self {
+        let bell = Arc::<Bell>::default();
+        let attach = |place: &Place| Some(live.attach(isolation, place, &bell, flush));
+        let seats = seats((places, track), attach).flatten().collect();
+        Self { bell, seats, history: None, turn: 0 }
+    }
+
+    /// The same, if all of it is read already, and the rings go back far enough.
+    pub fn within(
+        live: &Live,
+        isolation: Isolation,
+        flush: Duration,
+        (places, track): (&[Place], &Track),
+    ) -> Option<Self> {
+        let bell = Arc::<Bell>::default();
+        let find = |place: &Place| live.find(isolation, place, &bell, flush);
+        let seats: Option<Vec<_>> = seats((places, track), find).collect();
+        let seats = seats.filter(|seats| !seats.iter().any(|seat| seat.course.is_behind()))?;
+        (!seats.is_empty()).then_some(Self { bell, seats, history: None, turn: 0 })
+    }
+
+    /// What is to be read of the log, if anything.
+    pub fn behind(&self, track: &Track) -> Vec<Position> {
+        let mut reads = track.reads();
+        if !self.seats.is_empty() {
+            reads.retain(|at| self.reads_log(&at.topic));
+        }
+        reads
+    }
+
+    /// Whether something is to be read of the log, and nobody reads it.
+    pub fn wants_log(&self, track: &Track) -> bool {
+        self.history.is_none() && !self.behind(track).is_empty()
+    }
+
+    /// Reads the log from now on.
+    pub fn read(&mut self, history: Reader) {
+        self.history = Some(history);
+    }
+
+    /// Whether the tapes tell when one of the topics is no longer what it was.
+    pub fn watches(&self, track: &Track) -> bool {
+        self.seats.len() == track.topics().count()
+    }
+
+    /// What comes next. What a step holds must be taken, and told by [`Follower::settle`], before the next is asked for.
+    pub fn poll(&mut self, track: &Track, cx: &mut Context<'_>) -> Poll<Step> {
+        loop {
+            if let Some(step) = self.ring(track) {
+                return Poll::Ready(step);
+            }
+            if let Some(history) = &mut self.history
+                && let Poll::Ready(events) = history.poll_next(cx)
+            {
+                let Some(mut events) = events else { return Poll::Ready(Step::Stopped) };
+                if !self.seats.is_empty() {
+                    events.retain(|event| self.reads_log(event.topic()));
+                }
+                return Poll::Ready(Step::Read(events));
+            }
+            if self.bell.heard(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// What a ring has, without waiting.
+    fn ring(&mut self, track: &Track) -> Option<Step> {
+        for n in 0..self.seats.len() {
+            let index = (self.turn + n) % self.seats.len();
+            let Seat { t, tape, course, .. } = &mut self.seats[index];
+            match tape.follow(course, |p| track.stands(*t, p)) {
+                Ok(Found::Block(block)) => {
+                    self.turn = index + 1;
+                    return Some(Step::Block(*t, block));
+                }
+                Ok(Found::Nothing) => {}
+                Ok(Found::Gone) => return Some(Step::Overrun(*t)),
+                Err(error) => return Some(Step::Failed(error)),
+            }
+        }
+        None
+    }
+
+    /// Takes up the rings that the log was read up to.
+    pub fn settle(&mut self, track: &Track) {
+        for Seat { t, tape, course, .. } in &mut self.seats {
+            tape.settle(course, |p| track.stands(*t, p));
+        }
+        if !self.seats.is_empty() && !self.seats.iter().any(|seat| seat.course.is_behind()) {
+            self.history = None;
+        }
+    }
+
+    /// Whether what the log holds of this topic is still to be read.
+    fn reads_log(&self, topic: &TopicName) -> bool {
+        let seat = self.seats.iter().find(|seat| seat.topic == *topic);
+        seat.is_some_and(|seat| seat.course.is_behind())
+    }
+}
+
+/// A seat for each topic of which `track` wants something; `None` where `attach` gives none.
+fn seats<'a>(
+    (places, track): (&'a [Place], &'a Track),
+    attach: impl Fn(&Place) -> Option<Attached> + 'a,
+) -> impl Iterator<Item = Option<Seat>> + 'a {
+    track.live().map(move |(t, topic)| {
+        let tape = attach(places.iter().find(|place| place.name == *topic)?)?;
+        let course = tape.place(|p| track.stands(t, p), Instant::now());
+        Some(Seat { t, topic: topic.clone(), tape, course })
+    })
+}

@@ -1,0 +1,226 @@
+//! The last of what a tape's reader saw, in the order in which all viewers see it.
+//!
+//! Synchronous and without a clock. The reader appends, [`Ring::seal`] makes a block of what was appended since, and what
+//! is too old or too much falls out at the other end. A viewer is a number here, the number of the block that it reads
+//! next; nothing is kept for it.
+
+use super::block::{Block, Passed};
+use crate::record::Record;
+use crate::record::cursor::TopicMark;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A block is sealed when what it holds has about so many bytes.
+pub const BLOCK_BYTES: usize = 64 * 1024;
+
+/// About what a record takes beside its key, its value and its headers: members of its envelope, and its id.
+const RECORD_BYTES: usize = 200;
+
+/// How much a ring keeps.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Bytes, about.
+    pub bytes: usize,
+    /// Time.
+    pub age: Duration,
+}
+
+/// Where a viewer reads on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Course {
+    /// In the ring, at the block of this number.
+    At(u64),
+    /// In the log, until it has come to these positions: the ring does not go back far enough.
+    Behind(Arc<[i64]>),
+}
+
+impl Course {
+    /// The next block, if there is one; a viewer that the ring has left behind is to read the log from where it stands.
+    pub fn follow(&mut self, ring: &Ring, stands: impl Fn(usize) -> i64) -> Found {
+        let Self::At(at) = self else { return Found::Nothing };
+        let found = ring.read(*at);
+        match found {
+            Found::Block(_) => *at += 1,
+            Found::Nothing => {}
+            Found::Gone => *self = ring.place(stands),
+        }
+        found
+    }
+
+    /// Takes up the ring, if the log was read up to it.
+    pub fn settle(&mut self, ring: &Ring, stands: impl Fn(usize) -> i64) {
+        if let Self::Behind(target) = self
+            && (0..).zip(target.iter()).all(|(p, next)| *next <= stands(p))
+        {
+            *self = ring.place(stands);
+        }
+    }
+
+    /// Whether the log is to be read.
+    pub fn is_behind(&self) -> bool {
+        matches!(self, Self::Behind(_))
+    }
+}
+
+/// What a viewer finds.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// The next block.
+    Block(Arc<Block>),
+    /// Nothing yet.
+    Nothing,
+    /// The ring begins behind it.
+    Gone,
+}
+
+/// The ring of one topic.
+#[derive(Debug)]
+pub struct Ring {
+    mark: TopicMark,
+    bounds: Bounds,
+    blocks: VecDeque<Arc<Block>>,
+    /// The number of the first block.
+    first: u64,
+    /// What all blocks weigh.
+    bytes: usize,
+    /// What is not sealed yet, and about how many bytes it has.
+    open: Vec<Passed>,
+    open_bytes: usize,
+    /// How many bytes were ever appended, about.
+    appended: u64,
+    /// The positions after all that was appended, and after the last block.
+    next: Vec<i64>,
+    sealed: Arc<[i64]>,
+}
+
+impl Ring {
+    /// An empty ring of a topic that is read from `start` on.
+    pub fn new(mark: TopicMark, start: Vec<i64>, bounds: Bounds) -> Self {
+        Self {
+            mark,
+            bounds,
+            blocks: VecDeque::new(),
+            first: 0,
+            bytes: 0,
+            open: Vec::new(),
+            open_bytes: 0,
+            appended: 0,
+            sealed: start.as_slice().into(),
+            next: start,
+        }
+    }
+
+    /// How many partitions are read.
+    pub fn partitions(&self) -> usize {
+        self.next.len()
+    }
+
+    /// What all blocks weigh, about, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes + self.open_bytes
+    }
+
+    /// When the oldest block was made.
+    pub fn oldest(&self) -> Option<Instant> {
+        self.blocks.front().map(|block| block.sealed())
+    }
+
+    /// About how many bytes were ever appended.
+    pub fn appended(&self) -> u64 {
+        self.appended
+    }
+
+    /// How many blocks there ever were.
+    pub fn head(&self) -> u64 {
+        self.first + self.blocks.len() as u64
+    }
+
+    /// Appends a record, unless it was there before.
+    pub fn record(&mut self, record: Record, now: Instant) {
+        let headers: usize = record.headers.iter().map(|(name, value)| name.len() + size(value)).sum();
+        let bytes = size(&record.key) + size(&record.value) + headers + RECORD_BYTES;
+        self.append(Passed::Record(record), bytes, now);
+    }
+
+    /// Appends that a partition moved on, unless it stood there before.
+    pub fn moved(&mut self, partition: i32, next: i64, now: Instant) {
+        self.append(Passed::Moved { partition, next }, size_of::<Passed>(), now);
+    }
+
+    fn append(&mut self, passed: Passed, bytes: usize, now: Instant) {
+        let (partition, next) = passed.next();
+        let Some(at) = self.next.get_mut(partition).filter(|at| next > **at) else { return };
+        *at = next;
+        self.open.push(passed);
+        self.open_bytes += bytes;
+        self.appended += bytes as u64;
+        if self.open_bytes >= BLOCK_BYTES {
+            self.seal(now);
+        }
+    }
+
+    /// Has as many partitions from now on; those that are new begin at 0.
+    pub fn grow(&mut self, partitions: usize, now: Instant) {
+        self.seal(now);
+        let grown = partitions.max(self.next.len());
+        self.next.resize(grown, 0);
+        self.sealed = self.next.as_slice().into();
+    }
+
+    /// Makes a block of what was appended, and lets go of what is too old or too much.
+    pub fn seal(&mut self, now: Instant) {
+        if !self.open.is_empty() {
+            let after: Arc<[i64]> = self.next.as_slice().into();
+            let between = (std::mem::replace(&mut self.sealed, after.clone()), after);
+            // Once as records, once in the form that is watched.
+            let weight = 2 * std::mem::take(&mut self.open_bytes);
+            let block = Block::new(self.mark, std::mem::take(&mut self.open), between, now, weight);
+            self.bytes += weight;
+            self.blocks.push_back(Arc::new(block));
+        }
+        self.expire(now);
+    }
+
+    /// Lets go of what is too old or too much. The last block stays whatever it weighs, for those who are to read it.
+    pub fn expire(&mut self, now: Instant) {
+        while let Some(oldest) = self.blocks.front() {
+            let old = now.saturating_duration_since(oldest.sealed()) > self.bounds.age;
+            if !old && (self.bytes <= self.bounds.bytes || self.blocks.len() == 1) {
+                return;
+            }
+            self.bytes -= oldest.weight();
+            self.blocks.pop_front();
+            self.first += 1;
+        }
+    }
+
+    /// Where a viewer reads on that stands at `stands(partition)`: at the last block before which the tape was nowhere
+    /// further than it is. What it has seen already it will see again, and must drop. A partition that it knows nothing of
+    /// it has seen nothing of.
+    pub fn place(&self, stands: impl Fn(usize) -> i64) -> Course {
+        let covers = |before: &[i64]| before.iter().enumerate().all(|(p, next)| *next <= stands(p));
+        if covers(&self.sealed) {
+            return Course::At(self.head());
+        }
+        let covering = self.blocks.partition_point(|block| covers(block.before()));
+        match covering.checked_sub(1) {
+            Some(last) => Course::At(self.first + last as u64),
+            None => Course::Behind(self.sealed.clone()),
+        }
+    }
+
+    /// The block of that number.
+    pub fn read(&self, at: u64) -> Found {
+        match at.checked_sub(self.first) {
+            None => Found::Gone,
+            Some(n) => {
+                self.blocks.get(n as usize).map_or(Found::Nothing, |block| Found::Block(block.clone()))
+            }
+        }
+    }
+}
+
+fn size(bytes: &Option<bytes::Bytes>) -> usize {
+    bytes.as_ref().map_or(0, bytes::Bytes::len)
+}
