@@ -41,6 +41,25 @@ pub fn status(address: SocketAddr, target: &str) -> Result<String> {
     Ok(String::from_utf8_lossy(&head[..read]).into_owned())
 }
 
+/// The body of the answer to a GET whose length is told.
+pub fn body(address: SocketAddr, target: &str) -> Result<String> {
+    let (mut socket, mut answer, mut buffer) = (get(address, target)?, Vec::new(), vec![0; 64 * 1024]);
+    loop {
+        let read = socket.read(&mut buffer)?;
+        answer.extend_from_slice(&buffer[..read]);
+        let text = String::from_utf8_lossy(&answer);
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() >= length.ok_or("no length")?.parse()? {
+                return Ok(body.to_owned());
+            }
+        }
+        if read == 0 {
+            return Err("closed within an answer".into());
+        }
+    }
+}
+
 /// Waits for nothing but the time.
 pub fn pause(time: Duration) {
     let (_held, never) = sync_channel::<()>(1);

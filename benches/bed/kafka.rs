@@ -43,17 +43,22 @@ impl Broker {
 
     /// Makes a topic of one partition, with a name of its own.
     pub async fn topic(&self, prefix: &str) -> Result<Topic> {
+        self.wide_topic(prefix, 1).await
+    }
+
+    /// Makes a topic of several partitions.
+    pub async fn wide_topic(&self, prefix: &str, partitions: i32) -> Result<Topic> {
         let admin: AdminClient<DefaultClientContext> = self.client().create()?;
         let random = uuid::Uuid::new_v4().simple().to_string();
         let name = format!("bench-{prefix}-{}", &random[..8]);
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
-        let spec = NewTopic::new(&name, 1, TopicReplication::Fixed(1));
+        let spec = NewTopic::new(&name, partitions, TopicReplication::Fixed(1));
         for made in admin.create_topics([&spec], &options).await? {
             made.map_err(|(name, error)| format!("{name}: {error}"))?;
         }
-        let topic = Topic { name, admin, asking: self.client().create()? };
+        let topic = Topic { name, partitions, admin, asking: self.client().create()? };
         let deadline = Instant::now() + PATIENCE;
-        while let Err(error) = topic.end() {
+        while let Err(error) = topic.ends() {
             if Instant::now() > deadline {
                 return Err(error);
             }
@@ -86,7 +91,8 @@ impl Broker {
         Ok(consumer)
     }
 
-    fn client(&self) -> ClientConfig {
+    /// What every client of a bench is made from.
+    pub fn client(&self) -> ClientConfig {
         let mut client = ClientConfig::new();
         client.set("bootstrap.servers", &self.bootstrap).set("client.id", "sluicegate-bench");
         client
@@ -97,14 +103,25 @@ impl Broker {
 pub struct Topic {
     /// Its name.
     pub name: String,
+    /// How many it has.
+    pub partitions: i32,
     admin: AdminClient<DefaultClientContext>,
     asking: BaseConsumer,
 }
 
 impl Topic {
-    /// Its high watermark: how many records were ever written, as no transaction wrote any.
+    /// The high watermark of its first partition: how many records were ever written, as no transaction wrote any.
     pub fn end(&self) -> Result<i64> {
-        Ok(self.asking.fetch_watermarks(&self.name, 0, PATIENCE)?.1)
+        self.end_of(0)
+    }
+
+    /// The high watermarks of all its partitions.
+    pub fn ends(&self) -> Result<Vec<i64>> {
+        (0..self.partitions).map(|partition| self.end_of(partition)).collect()
+    }
+
+    fn end_of(&self, partition: i32) -> Result<i64> {
+        Ok(self.asking.fetch_watermarks(&self.name, partition, PATIENCE)?.1)
     }
 
     /// Deletes it.

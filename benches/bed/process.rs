@@ -8,9 +8,10 @@
 
 use crate::Result;
 use crate::http;
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
@@ -58,11 +59,52 @@ impl Process {
 
     /// The memory that is its own and resident, in bytes, as Linux's `/proc` tells it.
     pub fn resident_bytes(&self) -> Result<u64> {
+        self.status_bytes("VmRSS:")
+    }
+
+    /// The most of it since the start, or since [`Self::forget_peak`].
+    pub fn peak_bytes(&self) -> Result<u64> {
+        self.status_bytes("VmHWM:")
+    }
+
+    /// Lets the peak begin anew with what is resident now.
+    pub fn forget_peak(&self) -> Result<()> {
+        Ok(std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5")?)
+    }
+
+    fn status_bytes(&self, name: &str) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS line")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).ok_or("no such line")?;
         let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
         Ok(kilobytes * 1024)
     }
+
+    /// The processor time that it has used.
+    pub fn cpu(&self) -> Result<Duration> {
+        cpu(&self.child.id().to_string())
+    }
+
+    /// Where it reads its orders, when it takes any.
+    pub fn orders(&mut self) -> Result<&mut ChildStdin> {
+        self.child.stdin.as_mut().ok_or_else(|| "it takes no orders".into())
+    }
+
+    /// Asks it to end as a service manager does, and waits until it has.
+    pub fn terminate(&mut self) -> Result<()> {
+        let pid = Pid::from_raw(self.child.id().cast_signed()).ok_or("no such process")?;
+        kill_process(pid, Signal::TERM)?;
+        self.child.wait()?;
+        Ok(())
+    }
+}
+
+/// The processor time of a process or thread, by its name in Linux's `/proc`. Counted in hundredths of a second.
+pub fn cpu(name: &str) -> Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{name}/stat"))?;
+    // The name of the program, in parentheses, may hold spaces.
+    let (_, fields) = stat.rsplit_once(')').ok_or("a stat without a name")?;
+    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+    Ok(Duration::from_millis(10 * ticks.sum::<std::result::Result<u64, _>>()?))
 }
 
 /// The built binary.
@@ -73,9 +115,14 @@ pub fn binary() -> &'static str {
 /// `sluicegate serve` before `bootstrap`, once it says that it is ready.
 pub fn serve(bootstrap: &str) -> Result<(Process, SocketAddr)> {
     let address = free_address()?;
+    Ok((serve_at(address, bootstrap)?, address))
+}
+
+/// The same at a known address.
+pub fn serve_at(address: SocketAddr, bootstrap: &str) -> Result<Process> {
     let mut command = Command::new(binary());
     command.args(["serve", "--listen", &address.to_string(), "--bootstrap-servers", bootstrap]);
-    Ok((ready(command, address)?, address))
+    ready(command, address)
 }
 
 /// `sluicegate dev`, once it says that it is ready.
