@@ -36,6 +36,8 @@ mod sample;
 mod schedule;
 #[path = "fan_out/selfcheck.rs"]
 mod selfcheck;
+#[path = "fan_out/sight.rs"]
+mod sight;
 #[path = "fan_out/slow.rs"]
 mod slow;
 #[path = "fan_out/stamp.rs"]

@@ -8,7 +8,7 @@ use crate::feed::Feeder;
 use crate::floor;
 use crate::kafka::{Broker, Topic};
 use crate::process::{self, Process};
-use crate::sample::{Meter, Plan, Sample};
+use crate::sample::{self, Meter, Plan, Sample};
 use crate::schedule::Schedule;
 use crate::{Result, http, stamp};
 use std::io::Write;
@@ -96,9 +96,12 @@ impl Contest {
         while !feed.is_over() {
             crowd.turn()?;
         }
-        let in_time = crowd.tally.delivered;
-        let expected = feed.sent() * crowd.swift() as u64;
         let over = Instant::now();
+        let expected = feed.sent() * crowd.swift() as u64;
+        while over.elapsed() < sample::GRACE && crowd.tally.delivered < expected {
+            crowd.turn()?;
+        }
+        let in_time = crowd.tally.delivered;
         while crowd.tally.delivered < expected && crowd.tally.trouble.is_none() && over.elapsed() < PATIENCE {
             crowd.turn()?;
         }

@@ -9,8 +9,9 @@
 //! away and come back with their last id after the time they were told, as an EventSource does.
 
 use crate::Result;
-use crate::frames::{Frame, Scanner};
+use crate::frames::Scanner;
 use crate::schedule::Schedule;
+use crate::sight::Sight;
 use crate::stamp;
 use crate::tally::Tally;
 use crate::viewer::{Place, Viewer};
@@ -260,56 +261,32 @@ impl Crowd {
     fn digest(&mut self, at: usize, carried: usize, read: usize) -> Result<()> {
         let now_us = stamp::now_us();
         let viewer = &mut self.viewers[at];
-        let mut recording = self.recording.as_mut().filter(|_| at == 0);
-        let text =
-            viewer.decoder.decode(&mut self.buffer, carried, carried..carried + read, |piece, begins| {
-                if let Some((begun_us, schedule)) = &mut recording {
-                    schedule.push(now_us - *begun_us, piece, begins);
-                }
-            })?;
-        let text = &self.buffer[text];
         let tally = if viewer.slow { &mut self.slow } else { &mut self.tally };
-        let width = self.target.partitions;
-        let positions = &mut self.positions[at * width..(at + 1) * width];
-        let mut records = 0;
-        let (place, retry) = (&mut viewer.place, &mut viewer.retry);
-        let before = *place;
-        let seen = self.scanner.scan(text, |frame| {
-            match frame {
-                Frame::Record { partition, offset, sent_us } => {
-                    let next = positions.get_mut(partition).filter(|next| **next >= 0);
-                    let next = next.ok_or("a record of a partition of which `ready` did not tell")?;
-                    *next = tally.record(*next, offset, now_us.saturating_sub(sent_us));
-                    records += 1;
-                }
-                Frame::Event(event) => {
-                    if let Some(told) = event.retry_ms {
-                        *retry = Duration::from_millis(told);
-                    }
-                    match event.name {
-                        b"ready" => {
-                            *place = (*place).max(Place::Ready);
-                            if self.target.repeats || positions.iter().all(|position| *position < 0) {
-                                stands(event.data, &self.target.topic, positions)?;
-                            }
-                        }
-                        b"caught-up" => *place = Place::Live,
-                        b"gap" | b"drain" | b"fault" => tally.event(|| {
-                            let (name, data) = (event.name, event.data);
-                            format!("{}: {}", String::from_utf8_lossy(name), String::from_utf8_lossy(data))
-                        }),
-                        _ => {}
-                    }
-                }
+        let mut recording = self.recording.as_mut().filter(|_| at == 0);
+        let raw = carried..carried + read;
+        let text = viewer.decoder.decode(&mut self.buffer, carried, raw, |piece, begins| {
+            tally.chunks += u64::from(begins);
+            if let Some((begun_us, schedule)) = &mut recording {
+                schedule.push(now_us - *begun_us, piece, begins);
             }
-            Ok(())
         })?;
-        if records > 0 {
+        let text = &self.buffer[text];
+        let (before, delivered, width) = (viewer.place, tally.delivered, self.target.partitions);
+        let mut sight = Sight {
+            target: &self.target,
+            positions: &mut self.positions[at * width..(at + 1) * width],
+            place: &mut viewer.place,
+            retry: &mut viewer.retry,
+            tally,
+            now_us,
+        };
+        let seen = self.scanner.scan(text, |frame| sight.see(frame))?;
+        viewer.keep(text, &seen);
+        if tally.delivered > delivered {
             tally.last_us = now_us;
         }
-        viewer.keep(text, &seen);
         if let Some((_, schedule)) = recording {
-            schedule.records += records;
+            schedule.records += tally.delivered - delivered;
         }
         self.advance(at, before, now_us);
         Ok(())
@@ -344,17 +321,4 @@ impl Crowd {
         }
         Ok(())
     }
-}
-
-/// Reads where a viewer stands from the data of its `ready`.
-fn stands(data: &[u8], topic: &str, positions: &mut [i64]) -> Result<()> {
-    let ready: serde_json::Value = serde_json::from_slice(data)?;
-    let told = ready["positions"][topic].as_array().ok_or("`ready` tells no positions")?;
-    if told.len() != positions.len() {
-        return Err(format!("`ready` tells of {} partitions, not {}", told.len(), positions.len()).into());
-    }
-    for (position, told) in positions.iter_mut().zip(told) {
-        *position = told.as_i64().ok_or("a position is no number")?;
-    }
-    Ok(())
 }

@@ -5,8 +5,11 @@ use crate::process::{self, Process};
 use crate::tally::Tally;
 use std::time::Duration;
 
-/// How much must have been delivered when the producer's time is over, and how much it must have sent.
+/// How much must have been delivered in time, and how much the producer must have sent.
 const HELD: f64 = 0.98;
+
+/// What comes this long after the producer's time is in time: with many viewers the round of one record takes a while.
+pub const GRACE: Duration = Duration::from_millis(200);
 
 /// How far the last delivery may lag behind the producer.
 const LAG: Duration = Duration::from_secs(1);
@@ -39,6 +42,8 @@ fn busy() -> Result<(u64, u64)> {
 /// What was measured.
 pub struct Sample {
     pub delivered: u64,
+    /// Chunks in which they came.
+    chunks: u64,
     /// Records sent, or replayed, for each viewer.
     pub expected: u64,
     pub elapsed: Duration,
@@ -50,7 +55,7 @@ pub struct Sample {
     pub client: Duration,
     /// The part of the machine's processor time that somebody used.
     pub busy: f64,
-    /// The part of what was expected that had come when the time was over.
+    /// The part of what was expected that had come in time.
     pub in_time: f64,
     /// The part of what the producer was to send that it sent.
     pub fed: f64,
@@ -71,7 +76,7 @@ pub struct Plan {
     pub time: Duration,
     /// Records that each viewer was to see, times viewers.
     pub expected: u64,
-    /// How much of it had come when the time was over.
+    /// How much of it had come in time.
     pub in_time: u64,
     pub fed: f64,
 }
@@ -82,6 +87,7 @@ impl Sample {
         let (used, all) = busy()?;
         Ok(Self {
             delivered: tally.delivered,
+            chunks: tally.chunks,
             expected: plan.expected,
             elapsed: took.max(plan.time),
             p50_ms: tally.latencies.millis(0.5),
@@ -102,6 +108,11 @@ impl Sample {
     /// Deliveries a second.
     pub fn rate(&self) -> f64 {
         self.delivered as f64 / self.elapsed.as_secs_f64()
+    }
+
+    /// How many records a chunk held on average.
+    pub fn records_a_chunk(&self) -> f64 {
+        self.delivered as f64 / self.chunks as f64
     }
 
     /// Microseconds of the server's processor time a delivery.

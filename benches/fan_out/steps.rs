@@ -189,6 +189,7 @@ fn compare(contest: &mut Contest, step: &Step, rate: f64) -> Result<()> {
         Column("floor p99", 1),
         Column("client µs", 2),
         Column("records a write", 1),
+        Column("written down", 1),
         Column("busy %", 0),
     ]);
     let mut turn = [Contender::Gateway, Contender::Floor, Contender::Fastest];
@@ -218,6 +219,7 @@ fn compare(contest: &mut Contest, step: &Step, rate: f64) -> Result<()> {
             floor.p50_ms,
             floor.p99_ms,
             gateway.client_us(),
+            gateway.records_a_chunk(),
             contest.schedule.records_a_chunk(),
             100.0 * gateway.busy,
         ]);

@@ -6,6 +6,8 @@ use crate::histogram::Histogram;
 pub struct Tally {
     /// Records, each counted for each viewer.
     pub delivered: u64,
+    /// Chunks of the answers, each of them a write.
+    pub chunks: u64,
     /// From the stamp of each to its arrival.
     pub latencies: Histogram,
     /// When the last one came, in microseconds of the clock.
@@ -23,7 +25,16 @@ pub struct Tally {
 impl Tally {
     pub fn new() -> Self {
         let latencies = Histogram::new();
-        Self { delivered: 0, latencies, last_us: 0, lost: 0, repeated: 0, events: 0, trouble: None }
+        Self {
+            delivered: 0,
+            chunks: 0,
+            latencies,
+            last_us: 0,
+            lost: 0,
+            repeated: 0,
+            events: 0,
+            trouble: None,
+        }
     }
 
     pub fn clear(&mut self) {
