@@ -64,7 +64,7 @@ const STEPS: [(usize, i32); 5] = [(1, 3), (100, 3), (1000, 3), (10_000, 3), (100
 
 const PARTITIONS: i32 = 3;
 
-const DEFAULT_TIME: Duration = Duration::from_secs(3);
+const DEFAULT_TIME: Duration = Duration::from_secs(2);
 
 /// Slow viewers fill what the system holds for them first.
 const SLOW_TIME: Duration = Duration::from_secs(10);

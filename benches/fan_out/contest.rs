@@ -22,14 +22,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LONG_PATIENCE: Duration = Duration::from_secs(60);
 
 /// From the order to replay to its beginning, and how much longer it is for a gigabyte.
-const COUNTDOWN: Duration = Duration::from_millis(300);
+const COUNTDOWN: Duration = Duration::from_millis(200);
 const COUNTDOWN_GIGABYTE: Duration = Duration::from_secs(5);
 
 /// Deliveries a second of which any floor is capable, more or less.
 const GUESS: f64 = 300_000.0;
 
 /// Long enough for a server to see that all its viewers have gone.
-const SETTLE: Duration = Duration::from_millis(300);
+const SETTLE: Duration = Duration::from_millis(200);
 
 /// A fresh gateway and a fresh floor, and the topic between producer and viewers.
 pub struct Contest {

@@ -19,7 +19,7 @@ const SLOW_EACH: usize = 10;
 const BUSY: f64 = 0.5;
 
 /// Between two samples.
-const SETTLE: Duration = Duration::from_millis(300);
+const SETTLE: Duration = Duration::from_millis(200);
 
 pub fn run(broker: &Broker, step: &Step) -> Result<()> {
     println!("## {} viewers, of whom a tenth read 1 KiB/s\n", step.viewers);

@@ -59,7 +59,11 @@ pub fn run(broker: &Broker, step: &Step) -> Result<()> {
     compare(&mut contest, step, rate)?;
     let peaks = [contest.gateway.peak_bytes()?, contest.floor.peak_bytes()?];
     let [gateway, floor] = [0, 1].map(|at| kibibytes(peaks[at], bases[at], step.viewers));
-    println!("Resident at the peak, KiB a viewer: gateway {gateway:.1}, floor {floor:.1}.\n");
+    let schedule = contest.schedule.bytes.len() as f64 / 1024.0 / step.viewers as f64;
+    println!(
+        "Resident at the peak, KiB a viewer: gateway {gateway:.1}, floor {floor:.1}, with what it replays, which \
+         takes {schedule:.1} each time that it is copied.\n"
+    );
     contest.end()
 }
 
