@@ -113,7 +113,7 @@ impl Contest {
             sample.trouble = Some("a viewer does not stand at the end of the topic".to_owned());
         }
         let recorded = crowd.recorded().ok_or("nothing was recorded")?;
-        if sample.trouble.is_none() && sample.delivered == sample.expected {
+        if sample.is_whole() {
             // Only what is whole can be replayed.
             self.schedule = recorded;
         }

@@ -105,6 +105,11 @@ impl Sample {
         })
     }
 
+    /// Whether every viewer saw every record once, however late.
+    pub fn is_whole(&self) -> bool {
+        self.trouble.is_none() && self.delivered == self.expected
+    }
+
     /// Deliveries a second.
     pub fn rate(&self) -> f64 {
         self.delivered as f64 / self.elapsed.as_secs_f64()

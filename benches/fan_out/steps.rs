@@ -48,8 +48,13 @@ pub fn run(broker: &Broker, step: &Step) -> Result<()> {
     let rate = match step.rate {
         Some(rate) => {
             // The floor replays this rate, not the gentle one.
-            contest.through(step.viewers, rate, step.time)?;
-            rate
+            let sample = contest.through(step.viewers, rate, step.time)?;
+            match sample.failure() {
+                Some(failure) if !sample.is_whole() => {
+                    return Err(format!("{rate} records/s: {failure}").into());
+                }
+                _ => rate,
+            }
         }
         None => highest(&mut contest, step.viewers, step.time)?,
     };
