@@ -6,6 +6,7 @@
 
 pub mod cursor;
 pub mod duration;
+pub mod filter;
 pub mod json;
 pub mod partitions;
 pub mod party;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use utoipa::ToSchema;
 
 pub use cursor::Cursor;
+pub use filter::{Filter, Subject};
 pub use partitions::PartitionSet;
 pub use party::Party;
 pub use selection::Selection;

@@ -1,6 +1,7 @@
 //! What the gateway needs of JSON without ever rebuilding a value: is it JSON, its text on one line, and one
 //! member of it by RFC 6901 pointer. Numbers, key order and repeats stay as the producer wrote them.
 
+use super::number;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -26,11 +27,22 @@ pub enum PointerError {
 ///
 /// `None` when `value` is not JSON (RFC 8259) in UTF-8, or is nested deeper than 128 levels.
 pub fn on_one_line(value: &[u8]) -> Option<Cow<'_, str>> {
+    let (raw, broken) = read(value)?;
+    // Inside a JSON string a raw line break is illegal, so every one found lies between tokens.
+    Some(if broken { Cow::Owned(raw.get().replace(['\n', '\r'], " ")) } else { Cow::Borrowed(raw.get()) })
+}
+
+/// A JSON value as it stands; `None` for what [`on_one_line`] takes for none.
+pub fn parse(value: &[u8]) -> Option<&RawValue> {
+    read(value).map(|(raw, _)| raw)
+}
+
+/// A JSON value, and whether there are line breaks in it.
+fn read(value: &[u8]) -> Option<(&RawValue, bool)> {
     let raw: &RawValue = serde_json::from_slice(value).ok()?;
-    let text = raw.get();
     let mut broken = false;
     let mut depth = 0_usize;
-    for (byte, quoted) in Tokens::new(text) {
+    for (byte, quoted) in Tokens::new(raw.get()) {
         match byte {
             _ if quoted => {}
             b'{' | b'[' => depth += 1,
@@ -42,8 +54,7 @@ pub fn on_one_line(value: &[u8]) -> Option<Cow<'_, str>> {
             return None;
         }
     }
-    // Inside a JSON string a raw line break is illegal, so every one found lies between tokens.
-    Some(if broken { Cow::Owned(text.replace(['\n', '\r'], " ")) } else { Cow::Borrowed(text) })
+    Some((raw, broken))
 }
 
 /// The member of a JSON value that `pointer` names, as a record key: a string's own text, anything else as compact
@@ -94,12 +105,16 @@ fn member<'a>(value: &'a RawValue, step: &str) -> Option<&'a RawValue> {
         let members: HashMap<Cow<'_, str>, &RawValue> = serde_json::from_str(text).ok()?;
         return members.get(step).copied();
     }
-    let index_form = step == "0" || (!step.starts_with('0') && step.bytes().all(|b| b.is_ascii_digit()));
-    if text.starts_with('[') && index_form {
+    if text.starts_with('[') {
         let items: Vec<&RawValue> = serde_json::from_str(text).ok()?;
-        return items.get(step.parse::<usize>().ok()?).copied();
+        return items.get(index(step)?).copied();
     }
     None
+}
+
+/// The place in an array that a pointer's step names: a number without leading zeros (RFC 6901, section 4).
+pub fn index(step: &str) -> Option<usize> {
+    if step != "0" && step.starts_with('0') { None } else { number(step) }
 }
 
 /// The bytes of a valid JSON text, each with whether it lies in a string (quotes included).
