@@ -17,6 +17,7 @@ mod one;
 mod opening;
 mod page;
 mod ring;
+mod scan;
 mod stream;
 mod survey;
 mod tally;
@@ -33,14 +34,14 @@ pub use stream::{Item, Stream};
 pub use tally::{End, Tally};
 
 use admission::Admission;
-use live::{Live, Terms};
+use live::{Live, Terms, Watch};
 use ring::Bounds;
 
 use crate::config;
 use crate::kafka::error::Remedy;
 use crate::kafka::reader::{Position, Reader};
 use crate::kafka::{Catalog, Error as KafkaError, Settings};
-use crate::record::{Cursor, Isolation, Loss, OnLoss, PartitionSet, Record, Selection, Start, Until};
+use crate::record::{Cursor, Filter, Isolation, Loss, OnLoss, PartitionSet, Record, Selection, Start, Until};
 use crate::telemetry::Metrics;
 use crate::wire::Format;
 use std::sync::Arc;
@@ -73,9 +74,16 @@ pub struct Reading {
     pub isolation: Isolation,
     /// What a position that is gone means.
     pub on_loss: OnLoss,
+    /// Which records are given; all, when `None`. The others are read and passed over.
+    pub filter: Option<Arc<Filter>>,
 }
 
 impl Reading {
+    /// How it watches tapes.
+    fn watch(&self, flush: Duration) -> Watch<'_> {
+        Watch { isolation: self.isolation, flush, filter: self.filter.as_ref() }
+    }
+
     /// The cursor that decides where to begin, if one does.
     pub fn cursor(&self) -> Option<&Cursor> {
         match &self.from {

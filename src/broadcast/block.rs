@@ -4,7 +4,7 @@
 //! comes first, and shared by all: a viewer in step with the tape is sent the very bytes.
 
 use crate::record::cursor::TopicMark;
-use crate::record::{Cursor, Record};
+use crate::record::{Cursor, Filter, Record, Subject};
 use crate::wire::Format;
 use bytes::{Bytes, BytesMut};
 use std::ops::Range;
@@ -35,6 +35,9 @@ impl Passed {
     }
 }
 
+/// The filters of those who watch a tape, each once.
+pub type Filters = Arc<[Arc<Filter>]>;
+
 /// A stretch of a tape.
 #[derive(Debug)]
 pub struct Block {
@@ -46,6 +49,9 @@ pub struct Block {
     sealed: Instant,
     /// About how many bytes it takes in all.
     weight: usize,
+    /// Those that viewers had when it was made, and what each of them wants of the records.
+    filters: Filters,
+    wanted: OnceLock<Vec<Box<[bool]>>>,
     forms: [OnceLock<Box<Encoded>>; Format::COUNT],
 }
 
@@ -66,11 +72,12 @@ impl Block {
         mark: TopicMark,
         passed: Vec<Passed>,
         (before, after): (Arc<[i64]>, Arc<[i64]>),
-        sealed: Instant,
-        weight: usize,
+        (sealed, weight): (Instant, usize),
+        filters: Filters,
     ) -> Self {
         let records = passed.iter().filter(|passed| matches!(passed, Passed::Record(_))).count();
-        Self { mark, passed, records, before, after, sealed, weight, forms: Default::default() }
+        let (wanted, forms) = Default::default();
+        Self { mark, passed, records, before, after, sealed, weight, filters, wanted, forms }
     }
 
     /// What passed, in order.
@@ -106,6 +113,26 @@ impl Block {
     /// About how many bytes it takes.
     pub fn weight(&self) -> usize {
         self.weight
+    }
+
+    /// Which of its records a filter wants, by their order; `None` when nobody had that filter when the block was made.
+    /// Everything that filters ask of a record is asked at once, so its value is parsed once.
+    pub fn wanted(&self, filter: &Arc<Filter>) -> Option<&[bool]> {
+        let known = |other: &Arc<Filter>| Arc::ptr_eq(other, filter) || other == filter;
+        let index = self.filters.iter().position(known)?;
+        Some(&self.wanted.get_or_init(|| self.sift())[index])
+    }
+
+    fn sift(&self) -> Vec<Box<[bool]>> {
+        let mut wanted = vec![Vec::with_capacity(self.records); self.filters.len()];
+        for passed in &self.passed {
+            let Passed::Record(record) = passed else { continue };
+            let subject = Subject::new(record);
+            for (filter, wanted) in self.filters.iter().zip(&mut wanted) {
+                wanted.push(filter.matches(&subject));
+            }
+        }
+        wanted.into_iter().map(Vec::into_boxed_slice).collect()
     }
 
     /// Its frames in this form.

@@ -7,17 +7,17 @@
 
 use super::bell::Bell;
 use super::block::Block;
-use super::live::Live;
+use super::live::{Live, Watch};
 use super::opening::Place;
 use super::ring::{Course, Found};
 use super::tape::Attached;
 use super::track::Track;
 use crate::kafka::Error as KafkaError;
 use crate::kafka::reader::{Event, Position, Reader};
-use crate::record::{Isolation, TopicName};
+use crate::record::TopicName;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// What a viewer reads from.
 #[derive(Debug, Default)]
@@ -56,29 +56,18 @@ pub enum Step {
 }
 
 impl Follower {
-    /// Takes a place at the tape of every topic of `places` of which `track` wants something. Frames may wait as long as
-    /// `flush`.
-    pub fn attach(
-        live: &Live,
-        isolation: Isolation,
-        flush: Duration,
-        (places, track): (&[Place], &Track),
-    ) -> Self {
+    /// Takes a place at the tape of every topic of `places` of which `track` wants something.
+    pub fn attach(live: &Live, watch: Watch<'_>, (places, track): (&[Place], &Track)) -> Self {
         let bell = Arc::<Bell>::default();
-        let attach = |place: &Place| Some(live.attach(isolation, place, &bell, flush));
+        let attach = |place: &Place| Some(live.attach(watch, place, &bell));
         let seats = seats((places, track), attach).flatten().collect();
         Self { bell, seats, history: None, turn: 0 }
     }
 
     /// The same, if all of it is read already, and the rings go back far enough.
-    pub fn within(
-        live: &Live,
-        isolation: Isolation,
-        flush: Duration,
-        (places, track): (&[Place], &Track),
-    ) -> Option<Self> {
+    pub fn within(live: &Live, watch: Watch<'_>, (places, track): (&[Place], &Track)) -> Option<Self> {
         let bell = Arc::<Bell>::default();
-        let find = |place: &Place| live.find(isolation, place, &bell, flush);
+        let find = |place: &Place| live.find(watch, place, &bell);
         let seats: Option<Vec<_>> = seats((places, track), find).collect();
         let seats = seats.filter(|seats| !seats.iter().any(|seat| seat.course.is_behind()))?;
         (!seats.is_empty()).then_some(Self { bell, seats, history: None, turn: 0 })

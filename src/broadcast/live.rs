@@ -12,7 +12,7 @@ use super::tape::{Attached, Tape};
 use crate::kafka::reader::{Event, Feed, Position, Sink};
 use crate::kafka::{Catalog, Error as KafkaError, Settings};
 use crate::record::cursor::TopicMark;
-use crate::record::{Isolation, TopicName};
+use crate::record::{Filter, Isolation, TopicName};
 use crate::telemetry::Metrics;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +27,17 @@ pub struct Terms {
     pub bounds: Bounds,
     /// How long after the last viewer has left.
     pub linger: Duration,
+}
+
+/// How a viewer watches.
+#[derive(Clone, Copy, Debug)]
+pub struct Watch<'a> {
+    /// Which records of transactions it sees.
+    pub isolation: Isolation,
+    /// How long frames may wait.
+    pub flush: Duration,
+    /// Which records it wants.
+    pub filter: Option<&'a Arc<Filter>>,
 }
 
 /// What all viewers share. Dropping it ends the feeds.
@@ -82,31 +93,26 @@ impl Live {
     }
 
     /// A place at the tape of a topic, if it is read already.
-    pub fn find(
-        &self,
-        isolation: Isolation,
-        place: &Place,
-        bell: &Arc<Bell>,
-        flush: Duration,
-    ) -> Option<Attached> {
+    pub fn find(&self, watch: Watch<'_>, place: &Place, bell: &Arc<Bell>) -> Option<Attached> {
         let map = self.tapes.map();
-        let kept = map.get(&(isolation, place.name.clone())).filter(|kept| kept.serves(place))?;
-        Some(kept.tape.attach(bell.clone(), flush))
+        let kept = map.get(&(watch.isolation, place.name.clone())).filter(|kept| kept.serves(place))?;
+        Some(kept.tape.attach(bell.clone(), watch.flush, watch.filter))
     }
 
     /// A place at the tape of a topic, which is read from where the topic ends at `place` if it was not read before.
-    pub fn attach(&self, isolation: Isolation, place: &Place, bell: &Arc<Bell>, flush: Duration) -> Attached {
+    pub fn attach(&self, watch: Watch<'_>, place: &Place, bell: &Arc<Bell>) -> Attached {
+        let Watch { isolation, flush, filter } = watch;
         let mut map = self.tapes.map();
         let key = (isolation, place.name.clone());
         if let Some(kept) = map.get(&key).filter(|kept| kept.serves(place)) {
-            return kept.tape.attach(bell.clone(), flush);
+            return kept.tape.attach(bell.clone(), flush, filter);
         }
         let start = place.end[..place.known].to_vec();
         let position =
             |(partition, next): (i32, &i64)| Position { topic: place.name.clone(), partition, next: *next };
         let wanted = Some((0..).zip(&start).map(position).collect());
         let tape = Arc::new(Tape::new(place.name.clone(), place.mark, isolation, (start, self.bounds)));
-        let attached = tape.attach(bell.clone(), flush);
+        let attached = tape.attach(bell.clone(), flush, filter);
         if let Some(old) = map.insert(key, Kept { tape, wanted }) {
             old.tape.end(KafkaError::TopicNotFound(place.name.clone()), Instant::now());
         }

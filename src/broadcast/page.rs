@@ -9,12 +9,13 @@
 use super::block::Passed;
 use super::follower::{Follower, Step};
 use super::opening::{Gap, Opening, Place};
+use super::scan::Scan;
 use super::survey::Standing;
 use super::track::Track;
 use super::{Error, Problem, REOPEN_PAUSE, Reading, Remedied, Shared, now, remedy};
 use crate::kafka::Error as KafkaError;
 use crate::kafka::reader::Event;
-use crate::record::{Cursor, Loss, Record, ValueForm};
+use crate::record::{Cursor, Filter, Loss, Record, Subject, ValueForm};
 use crate::wire::envelope;
 use bytes::BytesMut;
 use std::future::poll_fn;
@@ -74,7 +75,11 @@ pub(super) async fn read(shared: &Arc<Shared>, reading: &Reading, limits: PageLi
             step = tokio::time::timeout_at(deadline, reading.next()) => step,
         };
         match step {
-            Ok(Ok(step)) => reading.take(step)?,
+            Ok(Ok(step)) => {
+                reading.take(step)?;
+                // What is passed over costs time and waits for nothing: others have their turn.
+                tokio::task::yield_now().await;
+            }
             // A place among the readers was waited for already.
             Ok(Err(error @ Error::Full(_))) if !reading.moved(&opening) => return Err(error),
             Ok(Err(Error::Full(_))) => break,
@@ -111,16 +116,30 @@ struct Pager<'a> {
     faults: Vec<String>,
     gaps: Vec<Gap>,
     full: bool,
+    scan: Scan,
 }
 
 impl<'a> Pager<'a> {
     fn new(shared: &'a Arc<Shared>, reading: &'a Reading, limits: PageLimits, opening: &Opening) -> Self {
         let track = Track::new(opening, reading.until, now());
         let (records, gaps) = (BytesMut::new(), opening.gaps.clone());
-        let (count, faults, full) = (0, Vec::new(), false);
-        let places = opening.places.clone();
-        let (follower, lost) = (None, false);
-        Self { shared, reading, limits, track, follower, places, lost, records, count, faults, gaps, full }
+        let (count, faults, full, scan) = (0, Vec::new(), false, Scan::default());
+        let (follower, places, lost) = (None, opening.places.clone(), false);
+        Self {
+            shared,
+            reading,
+            limits,
+            track,
+            follower,
+            places,
+            lost,
+            records,
+            count,
+            faults,
+            gaps,
+            full,
+            scan,
+        }
     }
 
     /// Whether the page can be answered with what it holds.
@@ -130,7 +149,13 @@ impl<'a> Pager<'a> {
         let something = self.count > 0 || !self.faults.is_empty() || gap;
         self.full
             || self.track.finished()
+            || self.scanned()
             || self.track.caught_up() && (something || Instant::now() >= waited)
+    }
+
+    /// Whether as much was passed over as may be. At the end of the logs nothing is left but to wait.
+    fn scanned(&self) -> bool {
+        !self.track.caught_up() && self.scan.is_over(Instant::now())
     }
 
     fn moved(&self, opening: &Opening) -> bool {
@@ -158,14 +183,14 @@ impl<'a> Pager<'a> {
     }
 
     fn follow(&self) -> Follower {
-        let (live, isolation, flush) = (&self.shared.live, self.reading.isolation, self.shared.flush);
+        let (live, watch) = (&self.shared.live, self.reading.watch(self.shared.flush));
         let stands = (&self.places[..], &self.track);
         if self.track.ends_by_number() {
             Follower::default()
         } else if self.track.caught_up() {
-            Follower::attach(live, isolation, flush, stands)
+            Follower::attach(live, watch, stands)
         } else {
-            Follower::within(live, isolation, flush, stands).unwrap_or_default()
+            Follower::within(live, watch, stands).unwrap_or_default()
         }
     }
 
@@ -195,7 +220,7 @@ impl<'a> Pager<'a> {
                         }
                         Event::Failed { error, .. } => return self.lose(&error),
                     }
-                    if self.full || self.track.finished() {
+                    if self.full || self.track.finished() || self.scanned() {
                         return Ok(());
                     }
                 }
@@ -218,7 +243,20 @@ impl<'a> Pager<'a> {
         Ok(())
     }
 
+    /// Moves on behind a record that the filter does not want.
+    fn passes_over(&mut self, record: &Record) -> bool {
+        let wants = |filter: &Arc<Filter>| filter.matches(&Subject::new(record));
+        let wanted = self.reading.filter.as_ref().is_none_or(wants);
+        if !wanted && self.track.take(record) {
+            self.scan.pass(record, Instant::now());
+        }
+        !wanted
+    }
+
     fn record(&mut self, record: &Record) {
+        if self.passes_over(record) {
+            return;
+        }
         let begun = self.records.len();
         if self.count > 0 {
             self.records.extend_from_slice(b",");

@@ -4,7 +4,7 @@
 //! is too old or too much falls out at the other end. A viewer is a number here, the number of the block that it reads
 //! next; nothing is kept for it.
 
-use super::block::{Block, Passed};
+use super::block::{Block, Filters, Passed};
 use crate::record::Record;
 use crate::record::cursor::TopicMark;
 use std::collections::VecDeque;
@@ -92,6 +92,7 @@ pub struct Ring {
     /// The positions after all that was appended, and after the last block.
     next: Vec<i64>,
     sealed: Arc<[i64]>,
+    filters: Filters,
 }
 
 impl Ring {
@@ -108,6 +109,7 @@ impl Ring {
             appended: 0,
             sealed: start.as_slice().into(),
             next: start,
+            filters: Filters::default(),
         }
     }
 
@@ -160,6 +162,11 @@ impl Ring {
         }
     }
 
+    /// Prepares for these filters from now on.
+    pub fn filter_by(&mut self, filters: Filters) {
+        self.filters = filters;
+    }
+
     /// Has as many partitions from now on; those that are new begin at 0.
     pub fn grow(&mut self, partitions: usize, now: Instant) {
         self.seal(now);
@@ -175,7 +182,8 @@ impl Ring {
             let between = (std::mem::replace(&mut self.sealed, after.clone()), after);
             // Once as records, once in the form that is watched.
             let weight = 2 * std::mem::take(&mut self.open_bytes);
-            let block = Block::new(self.mark, std::mem::take(&mut self.open), between, now, weight);
+            let passed = std::mem::take(&mut self.open);
+            let block = Block::new(self.mark, passed, between, (now, weight), self.filters.clone());
             self.bytes += weight;
             self.blocks.push_back(Arc::new(block));
         }

@@ -132,7 +132,7 @@ impl Stream {
         let mut head = BytesMut::new();
         // Lets the head of the response leave before anything is known.
         manner.format.write_preamble(&mut head);
-        let mut viewer = Viewer::new(manner, reading.until, &opening, now());
+        let mut viewer = Viewer::new(manner, reading.filter.clone(), reading.until, &opening, now());
         viewer.open(&opening, Terms { max_age, retry: retry() }, &mut head);
         let mut follower = follow(&shared, &reading, &viewer, &opening.places);
         let positions = follower.behind(viewer.track());
@@ -203,7 +203,15 @@ impl Stream {
                 Over::No => self.over = Over::No,
             }
             match self.step(cx) {
-                Poll::Ready(step) => self.go(step),
+                Poll::Ready(step) => {
+                    let reads = matches!(step, Step::Batch | Step::Read(_));
+                    self.go(step);
+                    if reads && self.head.is_empty() && self.shared_frames.is_none() {
+                        // Nothing of it was for this client: others have their turn before more is looked at.
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                }
                 Poll::Pending => return Poll::Pending,
             }
         }
@@ -477,7 +485,7 @@ fn follow(shared: &Shared, reading: &Reading, viewer: &Viewer, places: &[Place])
     if viewer.track().ends_by_number() {
         return Follower::default();
     }
-    Follower::attach(&shared.live, reading.isolation, viewer.manner().flush, (places, viewer.track()))
+    Follower::attach(&shared.live, reading.watch(viewer.manner().flush), (places, viewer.track()))
 }
 
 /// Jittered, so that clients cut off together do not come back together.

@@ -5,11 +5,12 @@
 //! once, what follows when that time has passed, or a block is full.
 
 use super::bell::Bell;
+use super::block::Filters;
 use super::ring::{BLOCK_BYTES, Bounds, Course, Found, Ring};
 use crate::kafka::Error as KafkaError;
 use crate::kafka::reader::Event;
 use crate::record::cursor::TopicMark;
-use crate::record::{Isolation, TopicName};
+use crate::record::{Filter, Isolation, TopicName};
 use slab::Slab;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -34,8 +35,16 @@ struct State {
 #[derive(Debug)]
 struct Audience {
     cohorts: Vec<Cohort>,
+    /// Their filters, each with how many have it.
+    filters: Vec<(Arc<Filter>, usize)>,
     /// Since when nobody watches.
     vacant: Option<Instant>,
+}
+
+impl Audience {
+    fn filters(&self) -> Filters {
+        self.filters.iter().map(|(filter, _)| filter.clone()).collect()
+    }
 }
 
 /// Viewers that let frames wait equally long.
@@ -68,7 +77,8 @@ impl Tape {
         (start, bounds): (Vec<i64>, Bounds),
     ) -> Self {
         let state = State { ring: Ring::new(mark, start, bounds), over: None };
-        let audience = Audience { cohorts: Vec::new(), vacant: Some(Instant::now()) };
+        let (cohorts, filters) = (Vec::new(), Vec::new());
+        let audience = Audience { cohorts, filters, vacant: Some(Instant::now()) };
         Self { name, mark, isolation, state: Mutex::new(state), audience: Mutex::new(audience) }
     }
 
@@ -173,8 +183,14 @@ impl Tape {
         self.settle(now);
     }
 
-    /// Lets `bell` ring for what is appended from now on. Frames may wait as long as `flush`.
-    pub fn attach(self: &Arc<Self>, bell: Arc<Bell>, flush: Duration) -> Attached {
+    /// Lets `bell` ring for what is appended from now on. Frames may wait as long as `flush`; who has a `filter` shares what
+    /// it finds with all who have the same.
+    pub fn attach(
+        self: &Arc<Self>,
+        bell: Arc<Bell>,
+        flush: Duration,
+        filter: Option<&Arc<Filter>>,
+    ) -> Attached {
         let mut audience = self.audience();
         audience.vacant = None;
         let known = audience.cohorts.iter().position(|cohort| cohort.flush == flush);
@@ -184,7 +200,16 @@ impl Tape {
             audience.cohorts.len() - 1
         });
         let key = audience.cohorts[cohort].bells.insert(bell);
-        Attached { tape: self.clone(), flush, key }
+        if let Some(filter) = filter {
+            match audience.filters.iter_mut().find(|(known, _)| known == filter) {
+                Some((_, count)) => *count += 1,
+                None => {
+                    audience.filters.push((filter.clone(), 1));
+                    self.state().ring.filter_by(audience.filters());
+                }
+            }
+        }
+        Attached { tape: self.clone(), flush, key, filter: filter.cloned() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -202,6 +227,7 @@ pub struct Attached {
     tape: Arc<Tape>,
     flush: Duration,
     key: usize,
+    filter: Option<Arc<Filter>>,
 }
 
 impl Attached {
@@ -239,6 +265,14 @@ impl Drop for Attached {
             audience.cohorts[at].bells.remove(self.key);
             if audience.cohorts[at].bells.is_empty() {
                 audience.cohorts.swap_remove(at);
+            }
+        }
+        let at = |filter| audience.filters.iter().position(|(known, _)| known == filter);
+        if let Some(at) = self.filter.as_ref().and_then(at) {
+            audience.filters[at].1 -= 1;
+            if audience.filters[at].1 == 0 {
+                audience.filters.swap_remove(at);
+                self.tape.state().ring.filter_by(audience.filters());
             }
         }
         if audience.cohorts.is_empty() {

@@ -9,10 +9,11 @@ use super::block::{Block, Passed};
 use super::opening::{Gap, Opening};
 use super::track::Track;
 use super::{Ids, Manner};
-use crate::record::{PartitionSet, Record, TopicName, Until};
+use crate::record::{Filter, PartitionSet, Record, Subject, TopicName, Until};
 use crate::wire::Event;
 use bytes::{Bytes, BytesMut};
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A viewer's state.
@@ -20,6 +21,7 @@ use std::time::Duration;
 pub struct Viewer {
     track: Track,
     manner: Manner,
+    filter: Option<Arc<Filter>>,
     caught_up: bool,
     /// Whether the cursor stands further than the last id that was written.
     untold: bool,
@@ -49,10 +51,16 @@ pub struct Terms {
 
 impl Viewer {
     /// A viewer that stands at an opening. `now` is the time in epoch milliseconds.
-    pub fn new(manner: Manner, until: Option<Until>, opening: &Opening, now: i64) -> Self {
+    pub fn new(
+        manner: Manner,
+        filter: Option<Arc<Filter>>,
+        until: Option<Until>,
+        opening: &Opening,
+        now: i64,
+    ) -> Self {
         let track = Track::new(opening, until, now);
         let (id, scratch) = (String::new(), Vec::new());
-        Self { track, manner, caught_up: false, untold: false, held: None, id, scratch }
+        Self { track, manner, filter, caught_up: false, untold: false, held: None, id, scratch }
     }
 
     /// Where the viewer stands.
@@ -104,9 +112,13 @@ impl Viewer {
         gaps
     }
 
-    /// Writes a record; `false` when it is none to deliver: seen before, or past the end.
+    /// Writes a record; `false` when it is none to deliver: seen before, past the end, or not wanted by the filter, which
+    /// moves the position all the same.
     pub fn record(&mut self, record: &Record, out: &mut BytesMut) -> bool {
-        let taken = self.track.take(record);
+        let mut taken = self.track.take(record);
+        if taken && self.filter.as_ref().is_some_and(|filter| !filter.matches(&Subject::new(record))) {
+            (taken, self.untold) = (false, true);
+        }
         if taken {
             self.write(record, None, out);
         }
@@ -125,7 +137,8 @@ impl Viewer {
         out: &mut BytesMut,
     ) -> (usize, Option<Bytes>) {
         self.track.learn(t, block.after().len(), partitions);
-        if self.manner.ids == Ids::Event && self.caught_up && self.track.in_step(block.before()) {
+        let shares = self.manner.ids == Ids::Event && self.filter.is_none() && self.caught_up;
+        if shares && self.track.in_step(block.before()) {
             let encoded = block.encoded(self.manner.format);
             if encoded.complete {
                 self.track.step(block.after());
@@ -138,15 +151,25 @@ impl Viewer {
                 return (block.records(), frames);
             }
         }
-        let mut taken = 0;
-        let mut nth = 0;
+        let filter = self.filter.clone();
+        let wanted = filter.as_ref().map(|filter| (filter, block.wanted(filter)));
+        let wants = |nth: usize, record: &Record| match wanted {
+            None => true,
+            Some((_, Some(known))) => known[nth],
+            Some((filter, None)) => filter.matches(&Subject::new(record)),
+        };
+        let (mut taken, mut nth) = (0, 0);
         for passed in block.passed() {
             match passed {
                 Passed::Record(record) => {
-                    if self.track.take_of(t, record) {
-                        let encoded = block.encoded(self.manner.format);
-                        self.write(record, encoded.frames.get(encoded.bodies[nth].clone()), out);
-                        taken += 1;
+                    match self.track.take_of(t, record).then(|| wants(nth, record)) {
+                        None => {}
+                        Some(false) => self.untold = true,
+                        Some(true) => {
+                            let encoded = block.encoded(self.manner.format);
+                            self.write(record, encoded.frames.get(encoded.bodies[nth].clone()), out);
+                            taken += 1;
+                        }
                     }
                     nth += 1;
                 }

@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod body;
+pub mod filter;
 pub mod manner;
 pub mod produce;
 pub mod query;

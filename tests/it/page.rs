@@ -2,6 +2,7 @@
 
 mod changes;
 mod ends;
+mod filters;
 mod head;
 mod losses;
 mod sizes;
@@ -10,8 +11,16 @@ mod waits;
 use crate::harness::Test;
 
 pub fn tests() -> Vec<Test> {
-    [changes::tests(), ends::tests(), head::tests(), losses::tests(), sizes::tests(), waits::tests()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        changes::tests(),
+        ends::tests(),
+        filters::tests(),
+        head::tests(),
+        losses::tests(),
+        sizes::tests(),
+        waits::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

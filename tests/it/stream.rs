@@ -6,6 +6,7 @@ mod control;
 mod cursors;
 mod envelope;
 pub mod faults;
+mod filters;
 mod flush;
 mod forms;
 mod isolation;
@@ -35,6 +36,7 @@ pub fn tests() -> Vec<Test> {
         cursors::tests(),
         envelope::tests(),
         faults::tests(),
+        filters::tests(),
         flush::tests(),
         forms::tests(),
         isolation::tests(),

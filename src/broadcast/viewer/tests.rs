@@ -4,12 +4,16 @@ use super::*;
 use crate::broadcast::Problem;
 use crate::broadcast::opening::Place;
 use crate::record::cursor::TopicMark;
-use crate::record::{Cursor, ValueForm};
+use crate::record::{Cursor, Filter, ValueForm};
 use crate::wire::Format;
 use bytes::Bytes;
 use std::sync::Arc;
 
 fn viewer(ids: Ids, form: ValueForm, until: Option<Until>) -> Viewer {
+    filtering(None, ids, form, until)
+}
+
+fn filtering(filter: Option<Filter>, ids: Ids, form: ValueForm, until: Option<Until>) -> Viewer {
     let name = TopicName::parse("t").expect("a legal name");
     let mark = TopicMark::new("cluster", &name, Some([1; 16]));
     let place = Place { name, mark, known: 2, next: vec![0, 0], selected: vec![true, true], end: vec![9, 9] };
@@ -23,7 +27,7 @@ fn viewer(ids: Ids, form: ValueForm, until: Option<Until>) -> Viewer {
         flush: Duration::ZERO,
         not_json: Problem(Arc::new(|record| format!("{{\"offset\":{}}}", record.offset))),
     };
-    Viewer::new(manner, until, &opening, 0)
+    Viewer::new(manner, filter.map(Arc::new), until, &opening, 0)
 }
 
 fn record(partition: i32, offset: i64, value: &'static str) -> Record {
@@ -94,4 +98,39 @@ fn the_end_has_a_finished_cursor() {
     let end = &lines(&mut out)[0];
     let cursor = Cursor::parse(end["cursor"].as_str().expect("a cursor")).expect("a cursor");
     assert!(cursor.finished && end["@"] == "end");
+}
+
+#[test]
+fn what_a_filter_does_not_want_moves_the_position_and_writes_nothing() {
+    let ones = || Filter::default().with_conditions(&["=1".to_owned()]).expect("a filter");
+    for ids in [Ids::Event, Ids::Flush] {
+        let (mut viewer, mut out) = (filtering(Some(ones()), ids, ValueForm::Json, None), BytesMut::new());
+        for (offset, value) in [(0, "0"), (1, "1"), (2, "no json"), (3, "2")] {
+            assert_eq!(viewer.record(&record(0, offset, value), &mut out), value == "1");
+        }
+        viewer.flush(&mut out);
+        // The last id of a flush stands behind all that the flush considered.
+        let behind = if ids == Ids::Event { 2 } else { 4 };
+        assert_eq!(lines(&mut out).iter().map(next).collect::<Vec<_>>(), [Some(vec![behind, 0])]);
+        assert_eq!(viewer.untold(), ids == Ids::Event);
+        viewer.checkpoint(&mut out);
+        assert_eq!(next(&lines(&mut out)[0]), Some(vec![4, 0]));
+        assert!(!viewer.untold());
+    }
+}
+
+#[test]
+fn caught_up_and_the_end_come_though_everything_is_filtered_out() {
+    let none = Filter::default().with_keys(vec![Bytes::new()]).expect("a filter");
+    let mut viewer = filtering(Some(none), Ids::Event, ValueForm::Auto, Some(Until::Now));
+    let mut out = BytesMut::new();
+    for partition in [0, 1] {
+        for offset in 0..9 {
+            assert!(out.is_empty() && !viewer.track().finished());
+            viewer.record(&record(partition, offset, "1"), &mut out);
+        }
+    }
+    assert!(viewer.track().finished());
+    let told = lines(&mut out);
+    assert_eq!((told.len(), &told[0]["@"], next(&told[0])), (1, &json!("caught-up"), Some(vec![9, 9])));
 }

@@ -240,8 +240,11 @@ fn too_large(limit: usize) -> ApiError {
     ApiError::new(code::RECORD_TOO_LARGE, detail)
 }
 
-/// Either alphabet of RFC 4648, padded or not.
-fn decode_base64(text: &str) -> Result<Bytes, String> {
+/// The bytes of a text in either alphabet of RFC 4648, padded or not.
+///
+/// # Errors
+/// When it is in neither.
+pub fn decode_base64(text: &str) -> Result<Bytes, String> {
     let engine = if text.contains(['-', '_']) { URL_SAFE } else { STANDARD };
     engine.decode(text).map(Bytes::from).map_err(|error| format!("not base64: {error}"))
 }

@@ -7,6 +7,7 @@ use crate::record::{duration, number};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use percent_encoding::percent_decode_str;
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::time::Duration;
 
@@ -41,6 +42,21 @@ impl Query {
         self.pairs = left;
         let taken: Vec<(String, String)> = taken;
         taken.into_iter().map(|(_, value)| value).collect()
+    }
+
+    /// Every value of the parameters whose names begin with `prefix`, by what follows in the name, in order of it. In a
+    /// refusal they stand as `known`.
+    pub fn under(&mut self, prefix: &str, known: &'static str) -> BTreeMap<String, Vec<String>> {
+        self.known.push(known);
+        let mut taken: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        self.pairs.retain_mut(|(name, value)| match name.strip_prefix(prefix) {
+            Some(rest) => {
+                taken.entry(rest.to_owned()).or_default().push(std::mem::take(value));
+                false
+            }
+            None => true,
+        });
+        taken
     }
 
     /// The value of a parameter that may be given once.
@@ -153,7 +169,7 @@ pub fn invalid(name: &str, reason: impl Display) -> ApiError {
 }
 
 /// The beginning of a caller's text, for a message.
-fn brief(text: &str) -> String {
+pub fn brief(text: &str) -> String {
     text.chars().take(80).collect()
 }
 
@@ -182,6 +198,17 @@ mod tests {
         assert_eq!(query.one("e").expect("once"), Some(String::new()));
         assert_eq!(query.one("none").expect("not given"), None);
         assert!(query.finish().is_ok());
+    }
+
+    #[test]
+    fn parameters_of_open_names_are_taken_by_what_follows_a_prefix() {
+        let mut query = query("header.b=1&header.a%2Fx=2&header=3&header.b=4&header.=5");
+        let taken = query.under("header.", "header.<name>");
+        let taken: Vec<_> =
+            taken.iter().map(|(name, values)| format!("{name}:{}", values.join(","))).collect();
+        assert_eq!(taken, [":5", "a/x:2", "b:1,4"]);
+        let detail = query.finish().expect_err("one is left").detail().to_owned();
+        assert_eq!(detail, "`header` is no parameter of this request; it knows header.<name>");
     }
 
     #[test]

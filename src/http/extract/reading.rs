@@ -2,11 +2,13 @@
 
 use super::super::error::{ApiError, code};
 use super::super::state::Limits;
+use super::filter::filter;
 use super::query::{Query, invalid};
 use crate::broadcast::Reading;
 use crate::record::start::StartError;
 use crate::record::{Cursor, Isolation, OnLoss, PartitionSet, Selection, Start, Until, ValueForm};
 use axum::http::HeaderMap;
+use std::sync::Arc;
 use utoipa::IntoParams;
 
 /// The parameters that [`reading`] takes, as the document tells them.
@@ -72,7 +74,8 @@ pub fn reading(
     let losses = [("earliest", OnLoss::Earliest), ("latest", OnLoss::Latest), ("fail", OnLoss::Fail)];
     let on_loss = query.word("on_loss", &losses)?.unwrap_or_default();
     let partitions = chosen(&from, &topics, partitions)?;
-    Ok(Reading { topics, from, resume, until, partitions, isolation, on_loss })
+    let filter = filter(query)?.map(Arc::new);
+    Ok(Reading { topics, from, resume, until, partitions, isolation, on_loss, filter })
 }
 
 /// Takes from `query` which records of transactions are seen.

@@ -4,6 +4,7 @@ use crate::access::{Access, Action, Caller};
 use crate::broadcast::{Broadcast, PageLimits};
 use crate::http::error::{ApiError, code};
 use crate::http::extract::accept::accepted;
+use crate::http::extract::filter::FilterParameters;
 use crate::http::extract::produce::{OneRecord, ProduceParameters};
 use crate::http::extract::query::Query;
 use crate::http::extract::reading::{ReadingHeaders, ReadingParameters, reading, value_form};
@@ -120,9 +121,14 @@ pub async fn produce(
 ///
 /// The records from a position on, as soon as there are any. Ask again with `from` and the `next` that came with the page;
 /// a stream goes on from it as well. A gap is told in `gaps`, and a record that `value=json` cannot tell in `faults`.
+///
+/// Filters choose among the records, as in a stream: `header.<name>=value` beside `key`, `key_base64` or `key_prefix`, and
+/// `where`. A page with filters passes over at most 50 000 records, 32 MiB, or what comes in 3 s, and then answers with what it found,
+/// perhaps nothing, with `next` moved on and `up_to_date` false. While it waits at the end of the logs it passes over whatever
+/// comes.
 #[utoipa::path(
     get, path = "/v1/topics/{topics}/records", operation_id = "read_page", tag = "records",
-    params(TopicsParameters, ReadingParameters, PageParameters, ReadingHeaders, Condition),
+    params(TopicsParameters, ReadingParameters, FilterParameters, PageParameters, ReadingHeaders, Condition),
     responses(
         (status = 200, description = "A page.", body = record::Page, headers(
             ("ETag" = String, description = "Changes with what the page holds."),

@@ -4,6 +4,7 @@ use crate::access::{Access, Caller};
 use crate::broadcast::{Broadcast, Client};
 use crate::http::arrival::Arrival;
 use crate::http::error::ApiError;
+use crate::http::extract::filter::FilterParameters;
 use crate::http::extract::manner::{Form, StreamParameters, manner, negotiate};
 use crate::http::extract::query::Query;
 use crate::http::extract::reading::{ReadingHeaders, ReadingParameters, reading};
@@ -22,9 +23,14 @@ use axum::response::{IntoResponse, Response};
 /// History from a position, then the tail, until the client leaves, the stream's lifetime is over, or `until` is reached.
 /// Server-sent events, or lines of JSON with `Accept: application/x-ndjson`. Every record has a cursor: bring back the last
 /// one, and the stream goes on behind it.
+///
+/// Filters choose among the records; all kinds that are given must be met. Beside `key`, `key_base64` or `key_prefix`, and
+/// `where`, there is `header.<name>=value`: a record header of that name, exact in case, has that value. It may be repeated: of
+/// one name any value will do, up to 100, and each of up to 16 names must be met; of several headers of one name in a record
+/// any will do. What is filtered out moves the position: a `checkpoint` tells it, at most once in 5 s.
 #[utoipa::path(
     get, path = "/v1/topics/{topics}/stream", operation_id = "open_stream", tag = "records",
-    params(TopicsParameters, ReadingParameters, StreamParameters, ReadingHeaders),
+    params(TopicsParameters, ReadingParameters, FilterParameters, StreamParameters, ReadingHeaders),
     responses(
         (status = 200, description = "The stream. Its events, and the data of each, are those of `StreamEvents`; its \
             lines are those of `StreamLine`. It ends between two of them.",
