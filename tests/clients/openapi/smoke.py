@@ -33,6 +33,11 @@ assert record.headers[:2] == [["trace", "ab12"], ["trace", "cd34"]]
 nothing = read_page.sync_detailed(topic, client=client, from_=page.next_)
 assert nothing.status_code == 204 and nothing.headers["Kafka-Stream-Next"]
 
+chosen = read_page.sync(topic, client=client, from_="earliest", key=["c-16", "c-17"], where=["/total>12", "/total<13"])
+assert isinstance(chosen, Page) and len(chosen.records) == 1, chosen
+others = read_page.sync_detailed(topic, client=client, from_="earliest", key_prefix=["d"])
+assert others.status_code == 204 and others.headers["Kafka-Stream-Next"] == page.next_
+
 kept = read_record.sync(topic, receipt.partition, receipt.offset, client=client)
 assert kept.payload.read() == value
 

@@ -37,6 +37,10 @@ expect(JSON.stringify(record.headers.slice(0, 2)) === '[["trace","ab12"],["trace
 const nothing = await client.GET("/v1/topics/{topics}/records", { params: { path, query: { from: page.data.next } } });
 expect(nothing.response.status === 204, nothing);
 
+const query = { from: "earliest", key: ["c-16", "c-17"], where: ["/total>12", "/total<13"] };
+const chosen = await client.GET("/v1/topics/{topics}/records", { params: { path, query } });
+expect(chosen.data?.records.length === 1, chosen);
+
 const described = await client.GET("/v1/topics/{topics}", { params: { path } });
 const written = described.data?.partitions.reduce((sum, partition) => sum + partition.latest, 0);
 expect(written === 1, described);

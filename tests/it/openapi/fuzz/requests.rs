@@ -154,8 +154,9 @@ impl Maker {
         let mut pairs = Vec::new();
         let count = self.operations[at].query.len();
         for _ in 0..[0, 1, 1, 2, 3, 5, 8][self.random.random_range(0..7)] {
-            let pair = match self.random.random_range(0..16) {
+            let pair = match self.random.random_range(0..17) {
                 0 => self.ugly(),
+                16 => format!("header.{}={}", self.ugly(), self.ugly()),
                 1 => format!("{}={}", self.ugly(), self.ugly()),
                 2 => {
                     // A parameter of another operation.

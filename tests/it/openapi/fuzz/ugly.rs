@@ -69,7 +69,7 @@ pub const VALUES: [&[u8]; 64] = [
 ];
 
 /// More of them, with a meaning to this gateway.
-pub const OURS: [&[u8]; 24] = [
+pub const OURS: [&[u8]; 34] = [
     b"latest",
     b"earliest",
     b"now",
@@ -94,6 +94,16 @@ pub const OURS: [&[u8]; 24] = [
     b":x",
     b"a:\xff",
     b"Name:",
+    b"/total>100",
+    b"/a/b/0!=-0.0e-99999999999999999999",
+    b"=1e99999999999999999999",
+    b"exists()",
+    b"exists(/~0~1/-)",
+    b"exists(\"/a\"",
+    b"\"/a\\ud800\"=1",
+    b"/a=\"\\ud800\"",
+    b"/a<=[[[[",
+    b"!!==<>",
 ];
 
 /// Segments of a path where topics stand; `{topic}` is one that exists.
