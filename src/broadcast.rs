@@ -18,6 +18,8 @@ mod opening;
 mod page;
 mod ring;
 mod scan;
+#[cfg(test)]
+mod simulation;
 mod stream;
 mod survey;
 mod tally;
@@ -41,7 +43,9 @@ use crate::config;
 use crate::kafka::error::Remedy;
 use crate::kafka::reader::{Position, Reader};
 use crate::kafka::{Catalog, Error as KafkaError, Settings};
-use crate::record::{Cursor, Filter, Isolation, Loss, OnLoss, PartitionSet, Record, Selection, Start, Until};
+use crate::record::{
+    Cursor, Filter, Isolation, Loss, OnLoss, OnSlow, PartitionSet, Record, Selection, Start, Until,
+};
 use crate::telemetry::Metrics;
 use crate::wire::Format;
 use std::sync::Arc;
@@ -55,7 +59,7 @@ const READER_WAIT: Duration = Duration::from_secs(1);
 const REOPEN_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a gap may tell. That a cursor is foreign is told by `ready` alone.
-const LOSSES: [Loss; 4] = [Loss::Recreated, Loss::Truncated, Loss::Expired, Loss::Deleted];
+const LOSSES: [Loss; 5] = [Loss::Recreated, Loss::Truncated, Loss::Expired, Loss::Deleted, Loss::Slow];
 
 /// What is to be read.
 #[derive(Clone, Debug)]
@@ -108,6 +112,8 @@ pub struct Manner {
     pub max_age: Option<Duration>,
     /// How long frames may wait to share a write with others.
     pub flush: Duration,
+    /// What becomes of it when a ring leaves it behind.
+    pub on_slow: OnSlow,
     /// What is said of a record that cannot be told in the form that was asked for.
     pub not_json: Problem,
 }
@@ -183,6 +189,7 @@ struct Shared {
     drain: Drain,
     live: Live,
     flush: Duration,
+    max_lag: Bounds,
     admission: Admission,
 }
 
@@ -218,6 +225,7 @@ impl Broadcast {
             settings,
             readers,
             flush: streams.flush,
+            max_lag: Bounds { bytes: streams.max_lag_bytes, age: streams.max_lag },
             admission: Admission::new(streams),
             max_readers: streams.max_readers,
             max_cursor_bytes: streams.max_cursor_bytes,

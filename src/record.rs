@@ -93,6 +93,8 @@ pub enum Loss {
     Expired,
     /// The topic was deleted. Told as a gap alone: whoever reads other topics besides goes on with those.
     Deleted,
+    /// The reader was too slow, and had asked to skip what it missed rather than to be told of it late.
+    Slow,
 }
 
 impl Loss {
@@ -104,6 +106,7 @@ impl Loss {
             Loss::Truncated => "truncated",
             Loss::Expired => "expired",
             Loss::Deleted => "deleted",
+            Loss::Slow => "slow",
         }
     }
 }
@@ -119,6 +122,19 @@ pub enum OnLoss {
     Latest,
     /// Do not go on.
     Fail,
+}
+
+/// What becomes of a reader that is too slow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum OnSlow {
+    /// It is given everything all the same, late.
+    #[default]
+    Replay,
+    /// It is told what it missed, and goes on with what is new.
+    Skip,
+    /// Its stream ends.
+    Close,
 }
 
 /// Which records of transactions a reader sees.

@@ -14,10 +14,10 @@ use super::tape::Attached;
 use super::track::Track;
 use crate::kafka::Error as KafkaError;
 use crate::kafka::reader::{Event, Position, Reader};
-use crate::record::TopicName;
+use crate::record::{PartitionSet, TopicName};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a viewer reads from.
 #[derive(Debug, Default)]
@@ -57,24 +57,42 @@ pub enum Step {
 
 impl Follower {
     /// Takes a place at the tape of every topic of `places` of which `track` wants something.
-    pub fn attach(live: &Live, watch: Watch<'_>, (places, track): (&[Place], &Track)) -> Self {
-        let bell = Arc::<Bell>::default();
-        let attach = |place: &Place| Some(live.attach(watch, place, &bell));
-        let seats = seats((places, track), attach).flatten().collect();
-        Self { bell, seats, history: None, turn: 0 }
+    pub fn attach(live: &Live, watch: Watch<'_>, stands: (&[Place], &Track)) -> Self {
+        Self::over(stands, |place, bell| Some(live.attach(watch, place, bell)), Instant::now())
+            .unwrap_or_default()
     }
 
     /// The same, if all of it is read already, and the rings go back far enough.
-    pub fn within(live: &Live, watch: Watch<'_>, (places, track): (&[Place], &Track)) -> Option<Self> {
-        let bell = Arc::<Bell>::default();
-        let find = |place: &Place| live.find(watch, place, &bell);
-        let seats: Option<Vec<_>> = seats((places, track), find).collect();
-        let seats = seats.filter(|seats| !seats.iter().any(|seat| seat.course.is_behind()))?;
-        (!seats.is_empty()).then_some(Self { bell, seats, history: None, turn: 0 })
+    pub fn within(live: &Live, watch: Watch<'_>, stands: (&[Place], &Track)) -> Option<Self> {
+        let follower = Self::over(stands, |place, bell| live.find(watch, place, bell), Instant::now())?;
+        (!follower.seats.is_empty() && !follower.is_behind()).then_some(follower)
     }
 
-    /// What is to be read of the log, if anything.
-    pub fn behind(&self, track: &Track) -> Vec<Position> {
+    /// A follower with the places that `attach` gives, if it gives all.
+    pub fn over(
+        (places, track): (&[Place], &Track),
+        attach: impl Fn(&Place, &Arc<Bell>) -> Option<Attached>,
+        now: Instant,
+    ) -> Option<Self> {
+        let bell = Arc::<Bell>::default();
+        let seat = |(t, topic): (usize, &TopicName)| {
+            let place = places.iter().find(|place| place.name == *topic)?;
+            let tape = attach(place, &bell)?;
+            let course = tape.place(|p| track.stands(t, p), now);
+            Some(Seat { t, topic: topic.clone(), tape, course })
+        };
+        let seats = track.live().map(seat).collect::<Option<_>>()?;
+        Some(Self { bell, seats, history: None, turn: 0 })
+    }
+
+    /// What is to be read of the log, if anything. The track learns of partitions that a tape has heard of and it has not;
+    /// it reads those that are `chosen`.
+    pub fn behind(&self, track: &mut Track, chosen: Option<&PartitionSet>) -> Vec<Position> {
+        for seat in &self.seats {
+            if let Course::Behind(target) = &seat.course {
+                track.learn(seat.t, target.len(), chosen);
+            }
+        }
         let mut reads = track.reads();
         if !self.seats.is_empty() {
             reads.retain(|at| self.reads_log(&at.topic));
@@ -84,7 +102,8 @@ impl Follower {
 
     /// Whether something is to be read of the log, and nobody reads it.
     pub fn wants_log(&self, track: &Track) -> bool {
-        self.history.is_none() && !self.behind(track).is_empty()
+        let open = || if self.seats.is_empty() { !track.reads().is_empty() } else { self.is_behind() };
+        self.history.is_none() && open()
     }
 
     /// Reads the log from now on.
@@ -106,16 +125,20 @@ impl Follower {
             if let Some(history) = &mut self.history
                 && let Poll::Ready(events) = history.poll_next(cx)
             {
-                let Some(mut events) = events else { return Poll::Ready(Step::Stopped) };
-                if !self.seats.is_empty() {
-                    events.retain(|event| self.reads_log(event.topic()));
-                }
-                return Poll::Ready(Step::Read(events));
+                return Poll::Ready(events.map_or(Step::Stopped, |events| Step::Read(self.sift(events))));
             }
             if self.bell.heard(cx).is_pending() {
                 return Poll::Pending;
             }
         }
+    }
+
+    /// What of these events of the log is still wanted: the reader does not know which rings were taken up since.
+    pub fn sift(&self, mut events: Vec<Event>) -> Vec<Event> {
+        if !self.seats.is_empty() {
+            events.retain(|event| self.reads_log(event.topic()));
+        }
+        events
     }
 
     /// What a ring has, without waiting.
@@ -136,14 +159,38 @@ impl Follower {
         None
     }
 
-    /// Takes up the rings that the log was read up to.
-    pub fn settle(&mut self, track: &Track) {
+    /// Takes up the rings that the log was read up to. Whoever reads the log is to begin anew when this says so: it does
+    /// not read partitions that were added meanwhile.
+    pub fn settle(&mut self, track: &Track) -> bool {
+        let mut anew = false;
         for Seat { t, tape, course, .. } in &mut self.seats {
             tape.settle(course, |p| track.stands(*t, p));
+            anew |= matches!(course, Course::Behind(target) if target.len() > track.partitions(*t));
         }
-        if !self.seats.is_empty() && !self.seats.iter().any(|seat| seat.course.is_behind()) {
+        if anew || !self.seats.is_empty() && !self.is_behind() {
             self.history = None;
         }
+        anew
+    }
+
+    /// Whether the log is to be read of some topic that has a tape.
+    pub fn is_behind(&self) -> bool {
+        self.seats.iter().any(|seat| seat.course.is_behind())
+    }
+
+    /// Goes to the end of the ring of the topic with this number, and gives the positions there.
+    pub fn skip(&mut self, t: usize) -> Option<Arc<[i64]>> {
+        let seat = self.seats.iter_mut().find(|seat| seat.t == t)?;
+        let (course, positions) = seat.tape.head(Instant::now());
+        seat.course = course;
+        Some(positions)
+    }
+
+    /// How far behind the tapes it is, in bytes that were appended since and in time; the most of all topics.
+    pub fn lag(&self, track: &Track) -> (u64, Duration) {
+        let now = Instant::now();
+        let lags = self.seats.iter().map(|seat| seat.tape.lag(|p| track.stands(seat.t, p), now));
+        lags.fold((0, Duration::ZERO), |(bytes, age), (more, older)| (bytes.max(more), age.max(older)))
     }
 
     /// Whether what the log holds of this topic is still to be read.
@@ -151,16 +198,4 @@ impl Follower {
         let seat = self.seats.iter().find(|seat| seat.topic == *topic);
         seat.is_some_and(|seat| seat.course.is_behind())
     }
-}
-
-/// A seat for each topic of which `track` wants something; `None` where `attach` gives none.
-fn seats<'a>(
-    (places, track): (&'a [Place], &'a Track),
-    attach: impl Fn(&Place) -> Option<Attached> + 'a,
-) -> impl Iterator<Item = Option<Seat>> + 'a {
-    track.live().map(move |(t, topic)| {
-        let tape = attach(places.iter().find(|place| place.name == *topic)?)?;
-        let course = tape.place(|p| track.stands(t, p), Instant::now());
-        Some(Seat { t, topic: topic.clone(), tape, course })
-    })
 }

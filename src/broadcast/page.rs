@@ -176,7 +176,7 @@ impl<'a> Pager<'a> {
         }
         let Some(follower) = &mut self.follower else { return Ok(None) };
         if follower.wants_log(&self.track) {
-            let positions = follower.behind(&self.track);
+            let positions = follower.behind(&mut self.track, self.reading.partitions.as_ref());
             follower.read(self.shared.reader(self.reading.isolation, positions).await?);
         }
         Ok(Some(poll_fn(|cx| follower.poll(&self.track, cx)).await))

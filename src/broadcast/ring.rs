@@ -93,7 +93,21 @@ pub struct Ring {
     next: Vec<i64>,
     sealed: Arc<[i64]>,
     filters: Filters,
+    /// Where the tape stood from time to time, longer ago than there are blocks.
+    milestones: VecDeque<Milestone>,
 }
+
+/// Where a tape stood.
+#[derive(Debug)]
+struct Milestone {
+    at: Instant,
+    appended: u64,
+    next: Arc<[i64]>,
+}
+
+/// How far apart milestones are, and how many there are at most.
+const MILESTONE_EVERY: Duration = Duration::from_secs(1);
+const MILESTONES: usize = 600;
 
 impl Ring {
     /// An empty ring of a topic that is read from `start` on.
@@ -110,6 +124,7 @@ impl Ring {
             sealed: start.as_slice().into(),
             next: start,
             filters: Filters::default(),
+            milestones: VecDeque::new(),
         }
     }
 
@@ -180,6 +195,17 @@ impl Ring {
         if !self.open.is_empty() {
             let after: Arc<[i64]> = self.next.as_slice().into();
             let between = (std::mem::replace(&mut self.sealed, after.clone()), after);
+            if self
+                .milestones
+                .back()
+                .is_none_or(|last| now.saturating_duration_since(last.at) >= MILESTONE_EVERY)
+            {
+                let (appended, next) = (self.appended - self.open_bytes as u64, between.0.clone());
+                self.milestones.push_back(Milestone { at: now, appended, next });
+                if self.milestones.len() > MILESTONES {
+                    self.milestones.pop_front();
+                }
+            }
             // Once as records, once in the form that is watched.
             let weight = 2 * std::mem::take(&mut self.open_bytes);
             let passed = std::mem::take(&mut self.open);
@@ -216,6 +242,25 @@ impl Ring {
             Some(last) => Course::At(self.first + last as u64),
             None => Course::Behind(self.sealed.clone()),
         }
+    }
+
+    /// The positions after the last block.
+    pub fn positions(&self) -> Arc<[i64]> {
+        self.sealed.clone()
+    }
+
+    /// How far behind the tape somebody is that stands at `stands(partition)`: in bytes, about, and in time. Who is further
+    /// behind than is remembered is told what is.
+    pub fn lag(&self, stands: impl Fn(usize) -> i64, now: Instant) -> (u64, Duration) {
+        let covers = |next: &[i64]| next.iter().enumerate().all(|(p, next)| *next <= stands(p));
+        if covers(&self.next) {
+            return (0, Duration::ZERO);
+        }
+        let passed = self.milestones.partition_point(|milestone| covers(&milestone.next));
+        let last = self.milestones.get(passed.saturating_sub(1));
+        last.map_or((0, Duration::ZERO), |last| {
+            (self.appended - last.appended, now.saturating_duration_since(last.at))
+        })
     }
 
     /// The block of that number.

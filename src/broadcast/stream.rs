@@ -7,27 +7,26 @@
 
 use super::admission::Admitted;
 use super::follower::{Follower, Step as Read};
-use super::opening::{Opening, Place};
-use super::survey::Standing;
+use super::opening::Opening;
 use super::tally::{End, Tally};
-use super::track::Sight;
 use super::viewer::{Terms, Viewer};
-use super::{Drain, Error, Manner, REOPEN_PAUSE, Reading, Remedied, Seat, Shared, now, remedy};
-use crate::kafka::Error as KafkaError;
+use super::{Error, Manner, Reading, Shared, now};
 use crate::kafka::reader::Event;
-use crate::record::{Cursor, Loss, Until};
+use crate::record::{Cursor, Loss};
 use bytes::{Bytes, BytesMut};
 use rand::RngExt;
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio_util::sync::WaitForCancellationFutureOwned;
 
 mod due;
+mod places;
+mod waits;
 
 use due::{Clock, Due, What};
+use places::follow;
+use waits::{Drained, Question, Step};
 
 /// Frames that are ready at once share a write up to this size.
 const WRITE_BYTES: usize = 64 * 1024;
@@ -61,6 +60,8 @@ pub struct Stream {
     follower: Option<Follower>,
     /// What was asked for. The answer may take its time, so the wait stands in the way of nothing else.
     question: Option<Question>,
+    /// Whether a ring has left it behind, and it has not come back since.
+    overrun: bool,
     due: Due,
     clock: Clock,
     drained: Drained,
@@ -69,51 +70,10 @@ pub struct Stream {
     _admitted: Admitted,
 }
 
-/// Tells once that the gateway is about to end. All streams wait for the same, so it is asked only when it is news to
-/// whom the answer goes.
-struct Drained {
-    begun: Pin<Box<WaitForCancellationFutureOwned>>,
-    asked_for: Option<Waker>,
-}
-
-impl Drained {
-    fn poll(&mut self, drain: &Drain, cx: &mut Context<'_>) -> Poll<()> {
-        if drain.has_begun() {
-            return Poll::Ready(());
-        }
-        if self.asked_for.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            return Poll::Pending;
-        }
-        self.asked_for = Some(cx.waker().clone());
-        self.begun.as_mut().poll(cx)
-    }
-}
-
 enum Over {
     No,
     Failed(Error),
     Yes,
-}
-
-type Answer<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
-
-enum Question {
-    /// Where to go on.
-    Opening(Answer<Opening>),
-    /// Whether the topics are still the same.
-    Sights(Answer<Vec<Sight>>),
-    /// A place among the readers of the log.
-    Seat(Answer<Seat>),
-}
-
-enum Step {
-    Drain,
-    Due,
-    Batch,
-    Read(Read),
-    Opened(Result<Opening, Error>),
-    Seen(Result<Vec<Sight>, Error>),
-    Seated(Result<Seat, Error>),
 }
 
 impl Stream {
@@ -135,7 +95,7 @@ impl Stream {
         let mut viewer = Viewer::new(manner, reading.filter.clone(), reading.until, &opening, now());
         viewer.open(&opening, Terms { max_age, retry: retry() }, &mut head);
         let mut follower = follow(&shared, &reading, &viewer, &opening.places);
-        let positions = follower.behind(viewer.track());
+        let positions = follower.behind(viewer.track_mut(), reading.partitions.as_ref());
         if !positions.is_empty() && !viewer.track().finished() {
             follower.read(shared.reader(reading.isolation, positions).await?);
         }
@@ -145,7 +105,7 @@ impl Stream {
         let mut stream = Self {
             start: opening.cursor(),
             loss: opening.loss,
-            drained: Drained { begun: Box::pin(shared.drain.begun()), asked_for: None },
+            drained: Drained::new(&shared.drain),
             clock: Clock::at(due.next()),
             shared,
             reading,
@@ -155,6 +115,7 @@ impl Stream {
             batch: Vec::new().into_iter(),
             follower: Some(follower),
             question: None,
+            overrun: false,
             due,
             over: Over::No,
             tally: Arc::default(),
@@ -217,28 +178,6 @@ impl Stream {
         }
     }
 
-    fn step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
-        if !self.due.drains() && self.drained.poll(&self.shared.drain, cx).is_ready() {
-            return Poll::Ready(Step::Drain);
-        }
-        // Before what was read: a long backlog must not keep what is due from happening.
-        if self.clock.poll(&self.due, cx).is_ready() {
-            return Poll::Ready(Step::Due);
-        }
-        if let Some(question) = &mut self.question
-            && let Poll::Ready(step) = question.poll(cx)
-        {
-            return Poll::Ready(step);
-        }
-        if self.batch.len() > 0 {
-            return Poll::Ready(Step::Batch);
-        }
-        match &mut self.follower {
-            Some(follower) => follower.poll(self.viewer.track(), cx).map(Step::Read),
-            None => Poll::Pending,
-        }
-    }
-
     fn go(&mut self, step: Step) {
         match step {
             Step::Drain => self.due.drain(self.shared.drain.moment()),
@@ -295,7 +234,11 @@ impl Stream {
             Some(What::Checkpoint) => self.viewer.checkpoint(&mut self.head),
             Some(What::Moved) if self.viewer.untold() => self.viewer.checkpoint(&mut self.head),
             Some(What::Moved) => {}
-            Some(What::Look) => self.look(),
+            Some(What::Look) => {
+                if !self.give_up() {
+                    self.look();
+                }
+            }
             Some(What::Until) => self.leave(Duration::ZERO),
             Some(What::Reopen) => self.question = Some(Question::Opening(self.place())),
             Some(What::Lifetime) => self.drain(End::Lifetime),
@@ -342,7 +285,11 @@ impl Stream {
         }
         self.viewer.flush(&mut self.head);
         if let Some(follower) = &mut self.follower {
-            follower.settle(self.viewer.track());
+            let anew = follower.settle(self.viewer.track());
+            self.overrun &= follower.is_behind();
+            if anew {
+                self.seek_log();
+            }
         }
         if self.viewer.untold() {
             self.due.moved();
@@ -356,110 +303,10 @@ impl Stream {
         }
     }
 
-    /// What becomes of what cannot be read on.
-    fn mend(&mut self, error: &KafkaError) {
-        match remedy(error) {
-            Remedied::AtOnce => self.leave(REOPEN_PAUSE),
-            Remedied::Later => self.leave(REOPEN_WAIT),
-            Remedied::Never => self.fail(error.clone().into()),
-        }
-    }
-
-    /// Goes back to the log, from exactly where it stands.
-    fn overrun(&mut self, t: usize) {
-        tracing::debug!(topic = t, "a slow stream goes back to the log");
-        self.seek_log();
-    }
-
-    /// Leaves the place it reads from, to look for it anew.
-    fn leave(&mut self, pause: Duration) {
-        self.shared.metrics.streams.reopened.inc();
-        self.follower = None;
-        self.batch = Vec::new().into_iter();
-        self.question = None;
-        self.due.reopen(pause);
-    }
-
-    /// Begins to read from where the viewer stands.
-    fn begin(&mut self) {
-        if self.viewer.track().finished() {
-            return self.end();
-        }
-        if let Some(Until::Time(end)) = self.reading.until {
-            self.due.until(end.saturating_sub(now()));
-        }
-    }
-
-    /// Looks for a reader of the log, if there is anything to be read there.
-    fn seek_log(&mut self) {
-        let Some(follower) = &self.follower else { return };
-        if !follower.behind(self.viewer.track()).is_empty() {
-            let shared = self.shared.clone();
-            self.question = Some(Question::Seat(Box::pin(async move { shared.seat().await })));
-        }
-    }
-
-    fn read_log(&mut self, seat: Seat) {
-        let Some(follower) = &mut self.follower else { return };
-        let positions = follower.behind(self.viewer.track());
-        if positions.is_empty() {
-            return;
-        }
-        match self.shared.start(self.reading.isolation, positions, seat) {
-            Ok(history) => follower.read(history),
-            Err(_) => self.leave(REOPEN_WAIT),
-        }
-    }
-
-    /// An id that is refused when it comes back would end an EventSource for ever.
-    fn check_room(&mut self) {
-        if self.viewer.track().cursor().room() > self.shared.max_cursor_bytes {
-            self.fail(Error::TooWide(self.shared.max_cursor_bytes));
-        }
-    }
-
     fn end(&mut self) {
         self.viewer.end(&mut self.head);
         self.tally.ends(End::Until);
         self.over = Over::Yes;
-    }
-
-    /// Finds where to go on, as if the client had come back with its cursor.
-    fn place(&self) -> Answer<Opening> {
-        let (shared, reading) = (self.shared.clone(), self.reading.clone());
-        let standing = Standing::from(self.viewer.track());
-        Box::pin(async move { shared.opening(&reading, Some(&standing)).await })
-    }
-
-    /// Asks whether the topics are still the same, unless something was asked already, or whoever reads them for all tells.
-    fn look(&mut self) {
-        let told = self.reading.topics.patterns().is_empty()
-            && self.follower.as_ref().is_some_and(|follower| follower.watches(self.viewer.track()));
-        if told || self.question.is_some() || self.due.reopens() {
-            return;
-        }
-        let (shared, reading) = (self.shared.clone(), self.reading.clone());
-        let known: Vec<_> = self.viewer.track().topics().cloned().collect();
-        self.question =
-            Some(Question::Sights(Box::pin(async move { shared.sights(&reading, &known).await })));
-    }
-
-    /// Goes on from what was found, looks again later, or ends with what no waiting mends.
-    fn go_on(&mut self, opened: Result<Opening, Error>) {
-        match opened {
-            Ok(opening) => {
-                let gaps = self.viewer.reopen(&opening, now(), &mut self.head);
-                self.shared.count(&gaps);
-                self.follower = Some(follow(&self.shared, &self.reading, &self.viewer, &opening.places));
-                self.begin();
-                self.seek_log();
-            }
-            Err(error) if error.is_final() => self.fail(error),
-            Err(error) => {
-                tracing::debug!(%error, "a stream waits");
-                self.leave(REOPEN_WAIT);
-            }
-        }
     }
 }
 
@@ -468,24 +315,6 @@ impl Drop for Stream {
         let end = self.tally.ends(End::Client);
         self.shared.metrics.streams.ended(end.as_str());
     }
-}
-
-impl Question {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
-        match self {
-            Self::Opening(opened) => opened.as_mut().poll(cx).map(Step::Opened),
-            Self::Sights(seen) => seen.as_mut().poll(cx).map(Step::Seen),
-            Self::Seat(seat) => seat.as_mut().poll(cx).map(Step::Seated),
-        }
-    }
-}
-
-/// Takes places at the tapes. What ends where the logs end now needs none: it reads the log alone.
-fn follow(shared: &Shared, reading: &Reading, viewer: &Viewer, places: &[Place]) -> Follower {
-    if viewer.track().ends_by_number() {
-        return Follower::default();
-    }
-    Follower::attach(&shared.live, reading.watch(viewer.manner().flush), (places, viewer.track()))
 }
 
 /// Jittered, so that clients cut off together do not come back together.

@@ -10,6 +10,8 @@ pub enum End {
     Client,
     /// Its age.
     Lifetime,
+    /// It was too slow.
+    Slow,
     /// The gateway was about to end.
     Shutdown,
     /// The end that was asked for was reached.
@@ -20,13 +22,15 @@ pub enum End {
 
 impl End {
     /// Every reason.
-    pub const ALL: [Self; 5] = [Self::Client, Self::Lifetime, Self::Shutdown, Self::Until, Self::Fault];
+    pub const ALL: [Self; 6] =
+        [Self::Client, Self::Lifetime, Self::Slow, Self::Shutdown, Self::Until, Self::Fault];
 
     /// The word used in logs and metrics, and to clients where they are told.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Client => "client",
             Self::Lifetime => "lifetime",
+            Self::Slow => "slow",
             Self::Shutdown => "shutdown",
             Self::Until => "until",
             Self::Fault => "fault",

@@ -239,6 +239,18 @@ impl Attached {
         state.ring.place(stands)
     }
 
+    /// The end of the ring, and the positions there.
+    pub fn head(&self, now: Instant) -> (Course, Arc<[i64]>) {
+        let mut state = self.tape.state();
+        state.ring.seal(now);
+        (Course::At(state.ring.head()), state.ring.positions())
+    }
+
+    /// How far behind the tape a viewer is that stands at `stands(partition)`: in bytes, about, and in time.
+    pub fn lag(&self, stands: impl Fn(usize) -> i64, now: Instant) -> (u64, Duration) {
+        self.tape.state().ring.lag(stands, now)
+    }
+
     /// The next block on a course in the ring.
     ///
     /// # Errors

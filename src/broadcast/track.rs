@@ -166,6 +166,11 @@ impl Track {
         }
     }
 
+    /// How many partitions of the topic at `t` it knows of.
+    pub fn partitions(&self, t: usize) -> usize {
+        self.topics[t].partitions.len()
+    }
+
     /// The topics of which there is something to read, each with its number.
     pub fn live(&self) -> impl Iterator<Item = (usize, &TopicName)> {
         let open = |topic: &Topic| topic.partitions[..topic.known].iter().any(|partition| !partition.done);
@@ -184,6 +189,21 @@ impl Track {
             self.cursor.segments[t].next.push(0);
             self.open += usize::from(selected);
         }
+    }
+
+    /// Goes on at `to` in the topic at `t`, and gives what was left out.
+    pub fn skip(&mut self, t: usize, to: &[i64]) -> Vec<Gap> {
+        let mut gaps = Vec::new();
+        for (p, to) in to.iter().enumerate().take(self.topics[t].partitions.len()) {
+            let from = self.cursor.segments[t].next[p];
+            if self.topics[t].partitions[p].done || from >= *to {
+                continue;
+            }
+            let (topic, reason) = (self.topics[t].name.clone(), Loss::Slow);
+            gaps.push(Gap { topic, partition: p as i32, from, to: Some(*to), reason });
+            self.advance((t, p), *to);
+        }
+        gaps
     }
 
     /// Whether a viewer sees all that passes, and stands exactly at `positions` of the only topic.

@@ -68,6 +68,11 @@ impl Viewer {
         &self.track
     }
 
+    /// Where the viewer stands, to be told of what has come.
+    pub fn track_mut(&mut self) -> &mut Track {
+        &mut self.track
+    }
+
     /// How it is told.
     pub fn manner(&self) -> &Manner {
         &self.manner
@@ -107,6 +112,15 @@ impl Viewer {
     /// way.
     pub fn reopen(&mut self, opening: &Opening, now: i64, out: &mut BytesMut) -> Vec<Gap> {
         let gaps = self.track.reopen(opening, now);
+        self.gaps(&gaps, out);
+        self.tell_caught_up(out);
+        gaps
+    }
+
+    /// Goes on at `to` in the topic at `t`, because it was too slow, and says what was left out.
+    pub fn skip(&mut self, t: usize, to: &[i64], out: &mut BytesMut) -> Vec<Gap> {
+        self.flush(out);
+        let gaps = self.track.skip(t, to);
         self.gaps(&gaps, out);
         self.tell_caught_up(out);
         gaps

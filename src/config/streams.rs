@@ -82,6 +82,18 @@ pub(super) const SECTION: Section = Section {
             rule: Rule::Time(Duration::from_secs(1), Duration::from_secs(3_600)),
         },
         Field {
+            key: "max_lag_bytes",
+            meaning: "How far behind the end of a topic a stream may be that could not keep up, in bytes that were written \
+                      meanwhile, before it is asked to come back (`drain`, reason `slow`). One that began in the past may \
+                      take its time.",
+            rule: Rule::Integer(65_536, 17_179_869_184),
+        },
+        Field {
+            key: "max_lag",
+            meaning: "The same in time.",
+            rule: Rule::Time(Duration::from_secs(1), Duration::from_secs(600)),
+        },
+        Field {
             key: "linger",
             meaning: "How long a topic is still read after the last viewer has left.",
             rule: Rule::Time(Duration::from_millis(100), Duration::from_secs(3_600)),
@@ -128,6 +140,11 @@ pub struct Streams {
     /// How long they are kept.
     #[serde(with = "duration::text")]
     pub ring_age: Duration,
+    /// How many bytes a stream that could not keep up may be behind.
+    pub max_lag_bytes: usize,
+    /// How long it may be behind.
+    #[serde(with = "duration::text")]
+    pub max_lag: Duration,
     /// How long a topic is read that nobody watches any more.
     #[serde(with = "duration::text")]
     pub linger: Duration,
@@ -150,6 +167,8 @@ impl Default for Streams {
             flush: Duration::from_millis(5),
             ring_bytes: 33_554_432,
             ring_age: Duration::from_secs(120),
+            max_lag_bytes: 67_108_864,
+            max_lag: Duration::from_secs(300),
             linger: Duration::from_secs(60),
             reader_queue_bytes: 1_048_576,
         }

@@ -4,7 +4,7 @@ use super::*;
 use crate::broadcast::Problem;
 use crate::broadcast::opening::Place;
 use crate::record::cursor::TopicMark;
-use crate::record::{Cursor, Filter, ValueForm};
+use crate::record::{Cursor, Filter, OnSlow, ValueForm};
 use crate::wire::Format;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -25,6 +25,7 @@ fn filtering(filter: Option<Filter>, ids: Ids, form: ValueForm, until: Option<Un
         ping: false,
         max_age: None,
         flush: Duration::ZERO,
+        on_slow: OnSlow::Replay,
         not_json: Problem(Arc::new(|record| format!("{{\"offset\":{}}}", record.offset))),
     };
     Viewer::new(manner, filter.map(Arc::new), until, &opening, 0)

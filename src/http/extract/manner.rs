@@ -7,7 +7,7 @@ use super::accept::{Accepted, accepted};
 use super::query::{Query, invalid};
 use super::reading::value_form;
 use crate::broadcast::{Ids, Manner};
-use crate::record::ValueForm;
+use crate::record::{OnSlow, ValueForm};
 use crate::wire::Format;
 use axum::http::HeaderMap;
 use std::time::Duration;
@@ -40,6 +40,11 @@ pub struct StreamParameters {
     /// configuration says otherwise. What comes after a silence never waits.
     #[param(required = false, pattern = "^(0|[0-9]+(ms|s|m|h))$", example = "20ms")]
     flush: String,
+    /// What becomes of a stream whose client is so slow that the newest records have left memory before it took them:
+    /// `replay` gives it everything all the same, from the log; `skip` tells a `gap` and goes on with what is new; `close`
+    /// ends it with a `drain`.
+    #[param(required = false, inline, default = "replay")]
+    on_slow: OnSlow,
     /// The longest silence: an integer with its unit, `5s` to `60s`; 15 s unless the configuration says otherwise.
     #[param(required = false, pattern = "^[0-9]+(ms|s|m|h)$", example = "15s")]
     heartbeat: String,
@@ -116,6 +121,8 @@ pub fn manner(form: Form, mut query: Query, limits: Limits, id: &str) -> Result<
     let value = value_form(&mut query)?;
     let ids = query.word("ids", &[("event", Ids::Event), ("flush", Ids::Flush)])?;
     let flush = query.duration("flush", FLUSH)?;
+    let on_slow = [("replay", OnSlow::Replay), ("skip", OnSlow::Skip), ("close", OnSlow::Close)];
+    let on_slow = query.word("on_slow", &on_slow)?.unwrap_or_default();
     let heartbeat = query.duration("heartbeat", HEARTBEAT)?;
     let ping = query.flag("ping")?;
     let max_age = query.duration("max_age", MAX_AGE)?;
@@ -139,6 +146,7 @@ pub fn manner(form: Form, mut query: Query, limits: Limits, id: &str) -> Result<
         heartbeat: heartbeat.unwrap_or(limits.heartbeat),
         ping,
         flush: flush.unwrap_or(limits.flush),
+        on_slow,
         max_age: max_age.or((form != Form::Lines).then_some(limits.max_age)),
         not_json: not_json(id.to_owned()),
     };

@@ -123,6 +123,7 @@ pub enum GapReason {
     Recreated,
     Truncated,
     Deleted,
+    Slow,
 }
 
 /// The stream ends though there is more to come.
@@ -140,6 +141,7 @@ pub struct Drain {
 pub enum DrainReason {
     Lifetime,
     Shutdown,
+    Slow,
 }
 
 /// Something could not be read, or cannot be begun now.

@@ -28,6 +28,8 @@ pub struct Streams {
     pub readers: Gauge,
     /// `streams.max_readers`.
     pub max_readers: Gauge,
+    /// Times a ring left a stream behind.
+    pub overrun: Counter,
     tapes: Gauge,
     ring_bytes: Gauge,
     ring_age: Gauge<f64, AtomicU64>,
@@ -46,6 +48,7 @@ impl Streams {
             paged: Counter::default(),
             readers: Gauge::default(),
             max_readers: Gauge::default(),
+            overrun: Counter::default(),
             tapes: Gauge::default(),
             ring_bytes: Gauge::default(),
             ring_age: Gauge::default(),
@@ -69,6 +72,8 @@ impl Streams {
             "Kafka readers that may be in use (streams.max_readers)",
             streams.max_readers.clone(),
         );
+        let overrun = "Times a stream was so slow that a ring left it behind";
+        of.register("streams_overrun", overrun, streams.overrun.clone());
         of.register("live_topics", "Topics whose end is read for all who watch", streams.tapes.clone());
         let bytes = "About how many bytes the rings of live topics hold";
         of.register_with_unit("ring", bytes, Unit::Bytes, streams.ring_bytes.clone());
