@@ -36,14 +36,18 @@ pub enum Course {
 }
 
 impl Course {
-    /// The next block, if there is one; a viewer that the ring has left behind is to read the log from where it stands.
+    /// The next block, if there is one; a viewer that the ring has left behind is to read the log from where it stands. One
+    /// that stands ahead of what has left the ring missed nothing.
     pub fn follow(&mut self, ring: &Ring, stands: impl Fn(usize) -> i64) -> Found {
         let Self::At(at) = self else { return Found::Nothing };
-        let found = ring.read(*at);
-        match found {
-            Found::Block(_) => *at += 1,
-            Found::Nothing => {}
-            Found::Gone => *self = ring.place(stands),
+        let mut found = ring.read(*at);
+        if let Found::Gone = found {
+            *self = ring.place(stands);
+            let Self::At(at) = self else { return Found::Gone };
+            found = ring.read(*at);
+        }
+        if let (Self::At(at), Found::Block(_)) = (self, &found) {
+            *at += 1;
         }
         found
     }

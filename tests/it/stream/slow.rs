@@ -1,13 +1,19 @@
 //! Readers that are slow or gone: what they cost the gateway, looked at from outside the process.
 
-use crate::harness::{Child, Context, Draft, Event, Socket, Test, until};
+use crate::harness::{Child, Context, Draft, Event, Gateway, Socket, Sse, Test, until};
 use crate::tests;
+use serde_json::json;
+use sluicegate::config::Config;
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 pub fn tests() -> Vec<Test> {
     tests![
         a_reader_that_stops_costs_bounded_memory_and_loses_nothing,
         viewers_that_leave_abruptly_leave_nothing_behind,
+        a_slow_client_skips_what_it_missed_if_it_asked_to_and_hears_of_it,
+        a_slow_client_is_closed_if_it_asked_to_and_comes_back_to_all_of_it,
+        a_client_that_falls_further_and_further_behind_is_asked_to_come_back,
     ]
 }
 
@@ -50,6 +56,96 @@ async fn a_reader_that_stops_costs_bounded_memory_and_loses_nothing(context: Con
         next[partition] += 1;
     }
     assert_eq!(next, [ROUNDS; PARTITIONS]);
+}
+
+/// Records that are larger, all together, than what a connection holds on its way.
+const MANY: i64 = 400;
+
+fn large() -> Draft {
+    Draft::value("x".repeat(100_000))
+}
+
+/// A gateway with a small ring, and a stream of a topic that takes nothing while many records are written.
+async fn slow(context: &Context, query: &str) -> (Gateway, Event, Sse) {
+    let topic = context.topic("slow", 1).await;
+    let small = |config: &mut Config| {
+        config.streams.ring_bytes = 1_000_000;
+        config.streams.max_lag_bytes = 2_000_000;
+    };
+    let gateway = context.gateway_with(small).await;
+    let mut stream = gateway.stream(&topic, query).await;
+    stream.expect("ready").await;
+    stream.expect("caught-up").await;
+    // Who has never been at the end is not slow.
+    gateway.produce(&topic, "", "first").await.receipt();
+    let first = stream.records(1).await.remove(0);
+    context.kafka().writer().write_all(&topic, 0, (1..MANY).map(|_| large())).await;
+    (gateway, first, stream)
+}
+
+fn topic(record: &Event) -> String {
+    record.json()["topic"].as_str().expect("a name").to_owned()
+}
+
+async fn a_slow_client_skips_what_it_missed_if_it_asked_to_and_hears_of_it(context: Context) {
+    let (gateway, first, mut stream) = slow(&context, "on_slow=skip").await;
+    let (mut next, mut skipped) = (1, 0);
+    while next < MANY {
+        let event = stream.next().await.expect("it goes on");
+        if event.kind == "gap" {
+            let data = event.json();
+            assert_eq!((&data["reason"], &data["from"]), (&json!("slow"), &json!(next)), "{data}");
+            let to = data["to"].as_i64().expect("a number");
+            assert!(to > next, "{data}");
+            (next, skipped) = (to, skipped + to - next);
+        } else if event.kind == "message" {
+            assert_eq!(event.address(), (0, next));
+            next += 1;
+        }
+    }
+    assert!(skipped > 0, "nothing was slow about it");
+    gateway.produce(&topic(&first), "", "new").await.receipt();
+    assert_eq!(stream.records(1).await[0].address(), (0, MANY));
+    assert_eq!(gateway.metric("sluicegate_streams_overrun_total").await.min(1), 1);
+}
+
+async fn a_slow_client_is_closed_if_it_asked_to_and_comes_back_to_all_of_it(context: Context) {
+    let (gateway, first, mut stream) = slow(&context, "on_slow=close").await;
+    let (topic, mut next, mut id) = (topic(&first), 1, first.id);
+    let drain = loop {
+        let event = stream.next().await.expect("a drain comes first");
+        if event.kind == "drain" {
+            break event;
+        }
+        assert_eq!(event.address(), (0, next));
+        (next, id) = (next + 1, event.id);
+    };
+    assert_eq!(drain.json(), json!({ "reason": "slow", "reconnect": true }));
+    assert!(drain.retry.is_some() && next < MANY, "{drain:?} after {next}");
+    assert_eq!(stream.next().await, None);
+    let mut again = Sse::open(gateway.streaming(&topic, "on_slow=close").header("last-event-id", &id)).await;
+    for record in again.records((MANY - next) as usize).await {
+        assert_eq!(record.address(), (0, next));
+        next += 1;
+    }
+}
+
+async fn a_client_that_falls_further_and_further_behind_is_asked_to_come_back(context: Context) {
+    let (_gateway, first, mut stream) = slow(&context, "on_slow=replay").await;
+    let topic = topic(&first);
+    let writer = context.kafka().writer();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let drain = loop {
+        assert!(Instant::now() < deadline, "it would go on for ever");
+        // For each that it takes two are written.
+        writer.write_all(&topic, 0, [large(), large()]).await;
+        let event = stream.next().await.expect("a drain comes first");
+        assert!(["message", "drain", "checkpoint"].contains(&event.kind.as_str()), "{event:?}");
+        if event.kind == "drain" {
+            break event;
+        }
+    };
+    assert_eq!(drain.json()["reason"], "slow");
 }
 
 async fn viewers_that_leave_abruptly_leave_nothing_behind(context: Context) {
