@@ -1,10 +1,10 @@
 //! Groupless streams and pages: history from a position, then the tail, resumable by cursor alone.
 //!
-//! [`survey`] asks Kafka where a request's topics stand, [`opening`] decides from that where reading begins and what was
-//! lost, [`track`] keeps the positions while records go by, and [`viewer`] makes frames of them; all but the first
-//! are synchronous and pure. [`stream`] and [`page`] carry events to them from a Kafka reader. Each stream or page has
-//! a reader of its own from a bounded pool; sharing one reader among many viewers is the broadcast engine's work and
-//! goes in front of this same reader.
+//! [`survey`] asks Kafka where a request's topics stand, and [`opening`] decides from that where reading begins and what was
+//! lost. The ends of all topics that somebody watches are read once for all ([`live`]) onto tapes ([`tape`], [`ring`],
+//! [`block`]); a [`follower`] takes a viewer's records from there, and from the log while it is behind. [`track`] keeps the
+//! positions while records go by, and [`viewer`] makes frames of them. [`stream`] and [`page`] carry one to the other.
+//! All that decides what a viewer is given is synchronous, and is played with by the simulation.
 
 mod admission;
 mod back;
