@@ -15,7 +15,6 @@ use crate::kafka::reader::Event;
 use crate::record::{Cursor, Loss};
 use bytes::{Bytes, BytesMut};
 use rand::RngExt;
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -141,11 +140,6 @@ impl Stream {
     }
 
     /// The next part, as soon as there is one; `None` when the stream has ended. Always ends between two frames.
-    pub async fn next(&mut self) -> Option<Item> {
-        poll_fn(|cx| self.poll_next(cx)).await
-    }
-
-    /// The same for who polls.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
         loop {
             let frames = if self.head.is_empty() {
@@ -234,11 +228,8 @@ impl Stream {
             Some(What::Checkpoint) => self.viewer.checkpoint(&mut self.head),
             Some(What::Moved) if self.viewer.untold() => self.viewer.checkpoint(&mut self.head),
             Some(What::Moved) => {}
-            Some(What::Look) => {
-                if !self.give_up() {
-                    self.look();
-                }
-            }
+            Some(What::Look) if self.gives_up() => self.drain(End::Slow),
+            Some(What::Look) => self.look(),
             Some(What::Until) => self.leave(Duration::ZERO),
             Some(What::Reopen) => self.question = Some(Question::Opening(self.place())),
             Some(What::Lifetime) => self.drain(End::Lifetime),

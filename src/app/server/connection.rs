@@ -18,6 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -68,7 +69,7 @@ impl Speech {
         builder
             .http1()
             .timer(TokioTimer::new())
-            // One clock for the head and the silence before it, and it does not run before the version is known.
+            // One clock for the head and the silence before it.
             .header_read_timeout(None)
             // A head has to fit into the buffer.
             .max_buf_size(self.most_head_bytes);
@@ -94,13 +95,22 @@ pub async fn serve(
 ) -> Option<Overdue> {
     let activity = Arc::new(Activity::new(Instant::now()));
     let reset = Arc::new(AtomicBool::new(false));
-    let io = TokioIo::new(Watched::new(socket, activity.clone(), reset.clone()));
+    let mut socket = Watched::new(socket, activity.clone(), reset.clone());
+    let mut clock = Clock { activity: activity.clone(), alarm: Box::pin(tokio::time::sleep(Duration::ZERO)) };
+    let multiplexed = tokio::select! {
+        biased;
+        () = leave.cut.cancelled() => return None,
+        spoken = poll_fn(|context| socket.poll_speaks_http2(context)) => spoken.ok()?,
+        () = leave.finish.cancelled() => return None,
+        why = clock.overdue(&patience) => return Some(why),
+    };
+    let io = TokioIo::new(socket);
     let builder = speech.builder(streams.clone());
+    let builder = if multiplexed { builder.http2_only() } else { builder.http1_only() };
     let router = TowerToHyperService::new(router);
     let service = Answering { router, arrival, activity: activity.clone(), streams };
     let mut connection = pin!(builder.serve_connection(io, service));
     let (mut told, mut leaving) = (false, false);
-    let mut clock = Clock { activity: activity.clone(), alarm: Box::pin(tokio::time::sleep(Duration::ZERO)) };
     loop {
         tokio::select! {
             biased;
@@ -140,7 +150,7 @@ struct Clock {
 
 impl Clock {
     async fn overdue(&mut self, patience: &Patience) -> Overdue {
-        std::future::poll_fn(|context| self.poll_overdue(patience, context)).await
+        poll_fn(|context| self.poll_overdue(patience, context)).await
     }
 
     fn poll_overdue(&mut self, patience: &Patience, context: &mut Context<'_>) -> Poll<Overdue> {

@@ -1,6 +1,7 @@
 //! A connection's socket: how the system is to treat it, and what passes through it told to the connection's [`Activity`].
 
 use super::activity::Activity;
+use bytes::{Buf, BytesMut};
 use socket2::{SockRef, TcpKeepalive};
 use std::io::{self, IoSlice};
 use std::net::IpAddr;
@@ -29,6 +30,12 @@ const PROBES: u32 = 4;
 const LAST_WORDS: Duration = Duration::from_secs(1);
 const LAST_BYTES: usize = 16 * 1024 * 1024;
 
+/// What an HTTP/2 client says first (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How much is read to know the version of HTTP: most heads are whole in it.
+const FIRST_BYTES: usize = 4 * 1024;
+
 /// A socket of either kind.
 #[derive(Debug)]
 pub struct Socket(Either<TcpStream, UnixStream>);
@@ -40,6 +47,8 @@ pub struct Watched {
     activity: Arc<Activity>,
     /// Whether the client is to be reset when this is dropped.
     reset: Arc<AtomicBool>,
+    /// What was read to know the version, and is still to be read by who speaks it.
+    ahead: BytesMut,
     closing: Closing,
 }
 
@@ -103,7 +112,40 @@ fn set_options(stream: &TcpStream, write_timeout: Duration) -> io::Result<()> {
 impl Watched {
     /// A socket whose traffic is told to `activity`, and which is closed by a reset once `reset` is set.
     pub fn new(socket: Socket, activity: Arc<Activity>, reset: Arc<AtomicBool>) -> Self {
-        Self { socket, activity, reset, closing: Closing::No }
+        Self { socket, activity, reset, ahead: BytesMut::new(), closing: Closing::No }
+    }
+
+    /// Whether the client speaks HTTP/2, by its first bytes; whoever reads next reads them again.
+    ///
+    /// hyper-util can tell as well, but reads a few bytes alone for it: hyper then makes its buffer, which each connection
+    /// keeps, twice as large.
+    pub fn poll_speaks_http2(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        loop {
+            let known = self.ahead.len().min(PREFACE.len());
+            if self.ahead[..known] != PREFACE[..known] {
+                return Poll::Ready(Ok(false));
+            }
+            if known == PREFACE.len() {
+                return Poll::Ready(Ok(true));
+            }
+            let mut space = [0; FIRST_BYTES];
+            let mut buffer = ReadBuf::new(&mut space);
+            ready!(self.poll_socket(context, &mut buffer))?;
+            if buffer.filled().is_empty() {
+                return Poll::Ready(Ok(false));
+            }
+            self.ahead.extend_from_slice(buffer.filled());
+        }
+    }
+
+    fn poll_socket(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = pin!(&mut self.socket.0).poll_read(context, buffer);
+        let came = &buffer.filled()[before..];
+        if !came.is_empty() {
+            self.activity.read(came, Instant::now());
+        }
+        polled
     }
 
     fn tell_written(&self, polled: &Poll<io::Result<usize>>) {
@@ -144,13 +186,16 @@ impl AsyncRead for Watched {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = pin!(&mut self.socket.0).poll_read(context, buffer);
-        let came = &buffer.filled()[before..];
-        if !came.is_empty() {
-            self.activity.read(came, Instant::now());
+        if self.ahead.is_empty() {
+            return self.poll_socket(context, buffer);
         }
-        polled
+        let most = self.ahead.len().min(buffer.remaining());
+        buffer.put_slice(&self.ahead[..most]);
+        self.ahead.advance(most);
+        if self.ahead.is_empty() {
+            self.ahead = BytesMut::new();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

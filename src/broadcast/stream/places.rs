@@ -49,15 +49,11 @@ impl Stream {
         }
     }
 
-    /// Ends the stream if it was left behind and is by now further behind than a stream may be; whether it was.
-    pub(super) fn give_up(&mut self) -> bool {
+    /// Whether it was left behind, and is by now further behind than a stream may be.
+    pub(super) fn gives_up(&self) -> bool {
         let Some(follower) = self.follower.as_ref().filter(|_| self.overrun) else { return false };
         let (bytes, age) = follower.lag(self.viewer.track());
-        let gives_up = bytes > self.shared.max_lag.bytes as u64 || age > self.shared.max_lag.age;
-        if gives_up {
-            self.drain(End::Slow);
-        }
-        gives_up
+        bytes > self.shared.max_lag.bytes as u64 || age > self.shared.max_lag.age
     }
 
     /// Leaves the place it reads from, to look for it anew.

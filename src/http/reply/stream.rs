@@ -8,8 +8,11 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
+use http_body::Frame;
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 /// The cursor the stream really began at.
 pub(super) const START: HeaderName = HeaderName::from_static("kafka-stream-start");
@@ -29,7 +32,7 @@ pub fn respond(stream: Stream, format: Format, request_id: String) -> Response {
     let loss = stream.loss().map_or("none", |loss| loss.as_str());
     let outcome = Outcome::new(stream.tally());
     let told = Told { format, request_id, outcome: outcome.clone() };
-    let mut response = Body::from_stream(parts(stream, told)).into_response();
+    let mut response = Body::new(Parts { stream, told }).into_response();
     response.extensions_mut().insert(outcome);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
@@ -52,17 +55,31 @@ struct Told {
     outcome: Arc<Outcome>,
 }
 
-fn parts(stream: Stream, told: Told) -> impl futures_util::Stream<Item = Result<Bytes, Infallible>> + Send {
-    futures_util::stream::unfold((stream, told), async |(mut stream, told)| {
-        let bytes = match stream.next().await? {
-            Item::Frames(bytes) => bytes,
-            Item::Fault(error) => {
+/// A stream as a body.
+struct Parts {
+    stream: Stream,
+    told: Told,
+}
+
+impl http_body::Body for Parts {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let Self { stream, told } = &mut *self;
+        let bytes = match ready!(stream.poll_next(context)) {
+            None => return Poll::Ready(None),
+            Some(Item::Frames(bytes)) => bytes,
+            Some(Item::Fault(error)) => {
                 let (error, mut frame) = (ApiError::from(error), BytesMut::new());
                 error.fault(&told.request_id, told.format, &mut frame);
                 told.outcome.fails(error);
                 frame.freeze()
             }
         };
-        Some((Ok(bytes), (stream, told)))
-    })
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
+    }
 }
