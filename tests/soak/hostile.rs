@@ -4,8 +4,7 @@ use crate::attacks::{self, Attack, Deed, Target};
 use crate::harness::{Context, Gateway, Socket, Test, until};
 use crate::memory::Memory;
 use crate::polite::Polite;
-use crate::{length, tests};
-use rustix::process::{Resource, getrlimit, setrlimit};
+use crate::{affordable, length, tests};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -135,22 +134,4 @@ async fn open_idle(count: usize, target: &Target) -> Vec<TcpStream> {
         });
     }
     tasks.join_all().await.into_iter().flatten().collect()
-}
-
-/// As many connections as this process may have open, up to `wanted`: it says so when they are fewer.
-fn affordable(wanted: usize) -> usize {
-    const OTHERS: usize = 4000;
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    let most = limit.maximum.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
-    setrlimit(Resource::Nofile, limit).expect("a soft limit may be raised to the hard one");
-    // In hundreds, because so they are opened.
-    let fitting = wanted.min(most.saturating_sub(OTHERS)) / 100 * 100;
-    assert!(fitting > 0, "a process that may open {most} files cannot attack anybody: ulimit -Hn");
-    if fitting < wanted {
-        println!(
-            "scaled down: {fitting} idle connections instead of {wanted}, for {most} open files are allowed"
-        );
-    }
-    fitting
 }

@@ -11,10 +11,15 @@ mod it {
 }
 
 mod attacks;
+mod chunks;
+mod files;
 mod hostile;
 mod memory;
 mod polite;
+mod viewer;
+mod viewers;
 
+use files::affordable;
 use it::harness;
 use libtest_mimic::Arguments;
 use std::process::ExitCode;
@@ -48,5 +53,6 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_iter(arguments);
     // One at a time: each measures.
     arguments.test_threads = Some(1);
-    harness::run(arguments, length() + MARGIN, hostile::tests())
+    let tests = [hostile::tests(), viewers::tests()];
+    harness::run(arguments, length() + MARGIN, tests.into_iter().flatten().collect())
 }
