@@ -16,11 +16,15 @@ use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::HashMap;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The bell's pull for orders; those of the queues follow.
 const ORDERS: usize = 0;
+
+/// How long the thread may take to do what it is told.
+const OBEDIENCE: Duration = Duration::from_secs(10);
 
 /// What takes all that a feed reads. `T` says whose it is.
 pub trait Sink<T>: Send + 'static {
@@ -39,7 +43,8 @@ pub struct Feed<T> {
 struct Inner<T> {
     settings: Settings,
     bell: Arc<Bell>,
-    orders: Mutex<Vec<Order<T>>>,
+    /// What the thread is still to do; `None` when there is no thread any more.
+    orders: Mutex<Option<Vec<Order<T>>>>,
     /// One change at a time.
     assigned: Mutex<Assigned>,
 }
@@ -66,6 +71,8 @@ impl Assigned {
 enum Order<T> {
     Add(usize, Source<Context>, T),
     Remove(usize),
+    /// Everything before this was done, when it is dropped.
+    Done(#[expect(dead_code, reason = "it is dropped")] SyncSender<()>),
     /// Nobody else uses the consumer any more: its end, which takes its time, is the thread's.
     End(#[expect(dead_code, reason = "it is dropped")] Arc<BaseConsumer<Context>>),
 }
@@ -89,7 +96,7 @@ impl<T: Clone + Send + 'static> Feed<T> {
         let inner = Arc::new(Inner {
             settings: settings.clone(),
             bell: Arc::new(Bell::new(0)),
-            orders: Mutex::default(),
+            orders: Mutex::new(Some(Vec::new())),
             assigned: Mutex::new(assigned),
         });
         let served = inner.clone();
@@ -151,19 +158,31 @@ impl<T> Inner<T> {
         self.assigned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn orders(&self) -> MutexGuard<'_, Vec<Order<T>>> {
+    fn orders(&self) -> MutexGuard<'_, Option<Vec<Order<T>>>> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn order(&self, orders: impl IntoIterator<Item = Order<T>>) {
-        self.orders().extend(orders);
+        if let Some(waiting) = &mut *self.orders() {
+            waiting.extend(orders);
+        }
         self.bell.ring(ORDERS);
+    }
+
+    /// Waits until the thread has done all that it was told. It waits for nobody itself, so that is soon.
+    fn obeyed(&self) {
+        let (done, obeyed) = sync_channel(0);
+        self.order([Order::Done(done)]);
+        // Nothing is ever sent.
+        obeyed.recv_timeout(OBEDIENCE).ok();
     }
 
     fn remove(&self, assigned: &mut Assigned, topic: &TopicName) {
         let Some(partitions) = assigned.topics.remove(topic) else { return };
-        // The queues go first: what they still hold is nobody's.
+        // The queues go first: what they still hold is nobody's. And they are gone before anybody takes the same ones out
+        // again, because a queue that goes takes the bell with it, whoever hung it there.
         self.order(partitions.iter().map(|(_, pull)| Order::Remove(*pull)));
+        self.obeyed();
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for (partition, _) in &partitions {
             list.add_partition(topic.as_str(), *partition);
@@ -204,6 +223,7 @@ impl<T: Clone> Inner<T> {
             Ok(()) => assigned.topics.entry(topic.clone()).or_default().extend(pulls),
             Err(_) => {
                 self.order(pulls.iter().map(|(_, pull)| Order::Remove(*pull)));
+                self.obeyed();
                 assigned.free.extend(pulls.into_iter().map(|(_, pull)| pull));
             }
         }
@@ -263,12 +283,12 @@ impl<T> Inner<T> {
             due = sink.settle();
         }
         sources.clear();
-        self.orders().clear();
+        *self.orders() = None;
     }
 
     fn obey(&self, sources: &mut Vec<Option<(Source<Context>, T)>>) {
-        let orders = std::mem::take(&mut *self.orders());
-        for order in orders {
+        let orders = self.orders().as_mut().map(std::mem::take);
+        for order in orders.into_iter().flatten() {
             match order {
                 Order::Add(pull, source, owner) => {
                     if sources.len() <= pull {
@@ -283,7 +303,7 @@ impl<T> Inner<T> {
                         *source = None;
                     }
                 }
-                Order::End(_) => {}
+                Order::Done(_) | Order::End(_) => {}
             }
         }
     }
