@@ -22,6 +22,7 @@ mod resume;
 mod slow;
 mod starts;
 mod times;
+mod together;
 mod topics;
 mod until;
 mod value;
@@ -52,6 +53,7 @@ pub fn tests() -> Vec<Test> {
         slow::tests(),
         starts::tests(),
         times::tests(),
+        together::tests(),
         topics::tests(),
         until::tests(),
         value::tests(),
