@@ -47,7 +47,7 @@ pub use reply::Reply;
 pub use run::{Test, run};
 pub use seed::seed;
 pub use socket::Socket;
-pub use sse::{Event, Sse};
+pub use sse::{Event, Parser, Sse};
 pub use wait::{DEADLINE, until, within};
 pub use wire::{Came, Incoming, Wire};
 pub use writer::{Draft, Writer};

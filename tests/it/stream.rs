@@ -1,6 +1,7 @@
 //! Reading topics by server-sent events and by lines of JSON: `GET /v1/topics/{topics}/stream`.
 
 mod back;
+mod beside;
 mod connections;
 mod control;
 mod cursors;
@@ -32,6 +33,7 @@ use crate::harness::Test;
 pub fn tests() -> Vec<Test> {
     [
         back::tests(),
+        beside::tests(),
         connections::tests(),
         control::tests(),
         cursors::tests(),

@@ -11,6 +11,7 @@ const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
 
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
@@ -31,6 +32,11 @@ pub struct Frames {
 }
 
 impl Frame {
+    /// What it carries of a body, if it does.
+    pub fn data(&self) -> Option<&[u8]> {
+        (self.kind == DATA).then_some(&self.payload[..])
+    }
+
     /// Whether it is the head of an answer, or refuses the stream or the connection.
     pub fn is_answer(&self) -> bool {
         self.kind == HEADERS
@@ -118,6 +124,12 @@ impl Frames {
     /// Sends a part of a body.
     pub async fn data(&mut self, stream: u32, bytes: &[u8], ends: bool) -> bool {
         self.socket.try_write(frame(DATA, if ends { END_STREAM } else { 0 }, stream, bytes)).await
+    }
+
+    /// Says that so many more bytes will be taken of a stream's body, or, for stream 0, of all bodies together.
+    pub async fn take_more(&mut self, stream: u32, bytes: usize) {
+        let bytes = u32::try_from(bytes).expect("a window is small").to_be_bytes();
+        self.socket.write(frame(WINDOW_UPDATE, 0, stream, &bytes)).await;
     }
 
     /// Sends bytes as they are; whether they are still taken.
