@@ -13,6 +13,7 @@ mod origins;
 mod pitfalls;
 mod proxies;
 mod reader;
+mod restart;
 mod rust;
 
 use crate::harness::Test;
@@ -25,6 +26,7 @@ pub fn tests() -> Vec<Test> {
         origins::tests(),
         pitfalls::tests(),
         proxies::tests(),
+        restart::tests(),
     ];
     files.into_iter().flatten().collect()
 }

@@ -108,7 +108,8 @@ impl Drop for Feed {
 
 /// The pages of `tests/clients`, with what they import.
 pub fn pages() -> Vec<Page> {
-    let own = ["event_source.html", "fetch_event_source.html", "seven_streams.html", "tell.js"];
+    let own =
+        ["counting.html", "event_source.html", "fetch_event_source.html", "seven_streams.html", "tell.js"];
     let mut pages: Vec<_> = own.map(|name| page(format!("/{name}"), &tools::programs().join(name))).into();
     if let Some(modules) = tools::node_modules() {
         let library = modules.join("@microsoft/fetch-event-source/lib/esm");
