@@ -44,6 +44,7 @@ pub struct Watch<'a> {
 pub struct Live {
     tapes: Arc<Tapes>,
     bounds: Bounds,
+    metrics: Arc<Metrics>,
     _keeper: AbortOnDropHandle<()>,
 }
 
@@ -86,10 +87,10 @@ impl Live {
             catalog,
             linger: terms.linger,
             feeds: HashMap::new(),
-            metrics,
+            metrics: metrics.clone(),
         };
         let keeper = AbortOnDropHandle::new(tokio::spawn(keeper.keep()));
-        Self { tapes, bounds: terms.bounds, _keeper: keeper }
+        Self { tapes, bounds: terms.bounds, metrics, _keeper: keeper }
     }
 
     /// A place at the tape of a topic, if it is read already.
@@ -116,6 +117,7 @@ impl Live {
         if let Some(old) = map.insert(key, Kept { tape, wanted }) {
             old.tape.end(KafkaError::TopicNotFound(place.name.clone()), Instant::now());
         }
+        self.metrics.streams.live.set(map.len() as i64);
         self.tapes.wanted.notify_one();
         attached
     }
@@ -270,6 +272,7 @@ impl Keeper {
         let extents = map.values().map(|kept| kept.tape.extent(now));
         let (bytes, age) =
             extents.fold((0, Duration::ZERO), |(bytes, age), (more, older)| (bytes + more, age.max(older)));
-        self.metrics.streams.tapes(map.len(), bytes, age);
+        self.metrics.streams.live.set(map.len() as i64);
+        self.metrics.streams.rings(bytes, age);
     }
 }

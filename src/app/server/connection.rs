@@ -12,14 +12,14 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
 use hyper::{Request, Response, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
@@ -64,24 +64,52 @@ impl Speech {
         Self { most_head_bytes, most_streams: listen.max_streams_per_connection }
     }
 
-    fn builder(self, streams: Streams) -> Builder<Streams> {
-        let mut builder = Builder::new(streams);
+    fn speak(self, multiplexed: bool, io: Io, service: Answering) -> Spoken {
+        if multiplexed {
+            let streams = service.streams.clone();
+            let mut builder = http2::Builder::new(streams);
+            builder
+                .timer(TokioTimer::new())
+                .max_send_buf_size(SEND_BUFFER_BYTES)
+                .max_header_list_size(u32::try_from(self.most_head_bytes).unwrap_or(u32::MAX))
+                .max_concurrent_streams(self.most_streams)
+                .keep_alive_interval(PING_EVERY)
+                .keep_alive_timeout(PING_TIMEOUT);
+            return Spoken::Http2(Box::pin(builder.serve_connection(io, service)));
+        }
+        let mut builder = http1::Builder::new();
         builder
-            .http1()
             .timer(TokioTimer::new())
             // One clock for the head and the silence before it.
             .header_read_timeout(None)
             // A head has to fit into the buffer.
             .max_buf_size(self.most_head_bytes);
-        builder
-            .http2()
-            .timer(TokioTimer::new())
-            .max_send_buf_size(SEND_BUFFER_BYTES)
-            .max_header_list_size(u32::try_from(self.most_head_bytes).unwrap_or(u32::MAX))
-            .max_concurrent_streams(self.most_streams)
-            .keep_alive_interval(PING_EVERY)
-            .keep_alive_timeout(PING_TIMEOUT);
-        builder
+        Spoken::Http1(Box::new(builder.serve_connection(io, service)))
+    }
+}
+
+type Io = TokioIo<Watched>;
+
+/// A connection as hyper speaks it.
+enum Spoken {
+    Http1(Box<http1::Connection<Io, Answering>>),
+    Http2(Pin<Box<http2::Connection<Io, Answering, Streams>>>),
+}
+
+impl Spoken {
+    /// Finishes what was asked, and asks for no more.
+    fn leave(&mut self) {
+        match self {
+            Self::Http1(connection) => Pin::new(&mut **connection).graceful_shutdown(),
+            Self::Http2(connection) => connection.as_mut().graceful_shutdown(),
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        match self {
+            Self::Http1(connection) => Pin::new(&mut **connection).poll(context),
+            Self::Http2(connection) => connection.as_mut().poll(context),
+        }
     }
 }
 
@@ -104,18 +132,15 @@ pub async fn serve(
         () = leave.finish.cancelled() => return None,
         why = clock.overdue(&patience) => return Some(why),
     };
-    let io = TokioIo::new(socket);
-    let builder = speech.builder(streams.clone());
-    let builder = if multiplexed { builder.http2_only() } else { builder.http1_only() };
     let router = TowerToHyperService::new(router);
     let service = Answering { router, arrival, activity: activity.clone(), streams };
-    let mut connection = pin!(builder.serve_connection(io, service));
+    let mut connection = speech.speak(multiplexed, TokioIo::new(socket), service);
     let (mut told, mut leaving) = (false, false);
     loop {
         tokio::select! {
             biased;
             () = leave.cut.cancelled() => return None,
-            ended = connection.as_mut() => {
+            ended = poll_fn(|context| connection.poll(context)) => {
                 if let Err(error) = ended {
                     tracing::debug!(%error, "connection");
                 }
@@ -123,14 +148,14 @@ pub async fn serve(
             }
             () = leave.finish.cancelled(), if !told => {
                 told = true;
-                connection.as_mut().graceful_shutdown();
+                connection.leave();
             }
             why = clock.overdue(&patience) => {
                 if why == Overdue::Idle && activity.is_multiplexed() && !leaving {
                     // GOAWAY: a request that is on its way is still answered.
                     (told, leaving, patience.idle) = (true, true, LEAVE_WITHIN);
                     activity.rest(Instant::now());
-                    connection.as_mut().graceful_shutdown();
+                    connection.leave();
                     continue;
                 }
                 // Whoever takes nothing is not told either, and the system forgets what was meant for it.

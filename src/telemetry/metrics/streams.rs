@@ -30,7 +30,8 @@ pub struct Streams {
     pub max_readers: Gauge,
     /// Times a ring left a stream behind.
     pub overrun: Counter,
-    tapes: Gauge,
+    /// Topics whose end is read for all who watch.
+    pub live: Gauge,
     ring_bytes: Gauge,
     ring_age: Gauge<f64, AtomicU64>,
 }
@@ -49,7 +50,7 @@ impl Streams {
             readers: Gauge::default(),
             max_readers: Gauge::default(),
             overrun: Counter::default(),
-            tapes: Gauge::default(),
+            live: Gauge::default(),
             ring_bytes: Gauge::default(),
             ring_age: Gauge::default(),
         };
@@ -74,7 +75,7 @@ impl Streams {
         );
         let overrun = "Times a stream was so slow that a ring left it behind";
         of.register("streams_overrun", overrun, streams.overrun.clone());
-        of.register("live_topics", "Topics whose end is read for all who watch", streams.tapes.clone());
+        of.register("live_topics", "Topics whose end is read for all who watch", streams.live.clone());
         let bytes = "About how many bytes the rings of live topics hold";
         of.register_with_unit("ring", bytes, Unit::Bytes, streams.ring_bytes.clone());
         let age = "Age of the oldest records in a ring of a live topic";
@@ -82,9 +83,8 @@ impl Streams {
         streams
     }
 
-    /// So many topics are live; their rings hold so much, and go back so far.
-    pub fn tapes(&self, topics: usize, bytes: usize, age: Duration) {
-        self.tapes.set(topics as i64);
+    /// The rings of all live topics hold so much, and go back so far.
+    pub fn rings(&self, bytes: usize, age: Duration) {
         self.ring_bytes.set(bytes as i64);
         self.ring_age.set(age.as_secs_f64());
     }
