@@ -1,10 +1,13 @@
 //! The topics that are read for everybody: one feed an isolation level for all of them, however many watch.
 //!
-//! A tape begins when the first viewer comes, and is kept for `streams.linger` after the last has left. A keeper looks
-//! every few seconds whether the topics are still what they were: a topic that grew is read on with its new partitions, one
-//! that is gone or was made anew ends its tape, and the viewers find their place as if they had just come.
+//! A tape begins when the first viewer comes, as far back as its ring would reach if it had been read all the while: those
+//! who come back after a restart find their places in it, and need no readers of their own. It is kept for
+//! `streams.linger` after the last has left. A keeper looks every few seconds whether the topics are still what they were: a
+//! topic that grew is read on with its new partitions, one that is gone or was made anew ends its tape, and the viewers find
+//! their place as if they had just come.
 
 use super::bell::Bell;
+use super::now;
 use super::opening::Place;
 use super::ring::Bounds;
 use super::survey::SIGHT_AGE;
@@ -19,6 +22,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
+
+/// A record of a ring, about, in bytes. How many are read that were there before anybody watched is judged by this.
+const RECORD_BYTES: usize = 2048;
+
+/// How long it may take to find where to begin. Nothing is read meanwhile.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long topics are read, and how much is kept of each.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +94,7 @@ impl Live {
             tapes: tapes.clone(),
             settings,
             catalog,
-            linger: terms.linger,
+            terms,
             feeds: HashMap::new(),
             metrics: metrics.clone(),
         };
@@ -154,7 +163,7 @@ struct Keeper {
     tapes: Arc<Tapes>,
     settings: Settings,
     catalog: Catalog,
-    linger: Duration,
+    terms: Terms,
     feeds: HashMap<Isolation, Feed<Arc<Tape>>>,
     metrics: Arc<Metrics>,
 }
@@ -162,7 +171,8 @@ struct Keeper {
 impl Keeper {
     async fn keep(mut self) {
         let tapes = self.tapes.clone();
-        let mut look = tokio::time::interval(SIGHT_AGE.min(self.linger / 2).max(Duration::from_millis(100)));
+        let mut look =
+            tokio::time::interval(SIGHT_AGE.min(self.terms.linger / 2).max(Duration::from_millis(100)));
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -184,7 +194,8 @@ impl Keeper {
                 .map()
                 .iter_mut()
                 .find_map(|(_, kept)| kept.wanted.take().map(|positions| (kept.tape.clone(), positions)));
-            let Some((tape, positions)) = wanted else { return };
+            let Some((tape, mut positions)) = wanted else { return };
+            self.look_back(&tape, &mut positions).await;
             let begun = match self.feed(tape.isolation()) {
                 Ok(feed) => feed.assign(tape.name().clone(), positions, tape.clone()).await,
                 Err(error) => Err(error),
@@ -194,6 +205,22 @@ impl Keeper {
                 tape.end(error, Instant::now());
             }
         }
+    }
+
+    /// Has a tape begin where its ring would if it had been read all the while; at the end, where that cannot be found.
+    async fn look_back(&self, tape: &Tape, positions: &mut [Position]) {
+        let age = i64::try_from(self.terms.bounds.age.as_millis()).unwrap_or(i64::MAX);
+        let most = self.terms.bounds.bytes / RECORD_BYTES / positions.len().max(1);
+        let asked = async {
+            let topic =
+                self.catalog.describe(std::slice::from_ref(tape.name()), SIGHT_AGE).await.pop()?.ok()?;
+            self.catalog.offsets_at(&[topic], now().saturating_sub(age)).await.ok()?.pop()
+        };
+        let Ok(Some(found)) = tokio::time::timeout(PATIENCE, asked).await else { return };
+        for (at, found) in positions.iter_mut().zip(found) {
+            at.next = found.unwrap_or(at.next).max(at.next - most as i64).min(at.next);
+        }
+        tape.rewind(&positions.iter().map(|at| at.next).collect::<Vec<_>>());
     }
 
     fn feed(&mut self, isolation: Isolation) -> Result<&Feed<Arc<Tape>>, KafkaError> {
@@ -208,7 +235,7 @@ impl Keeper {
     async fn leave(&mut self) {
         let (now, mut left) = (Instant::now(), Vec::new());
         self.tapes.map().retain(|key, kept| {
-            let unwatched = kept.tape.vacant(now).is_some_and(|vacant| vacant >= self.linger);
+            let unwatched = kept.tape.vacant(now).is_some_and(|vacant| vacant >= self.terms.linger);
             let leaves = unwatched || kept.tape.is_over();
             if leaves {
                 left.push(key.clone());

@@ -186,6 +186,14 @@ impl Ring {
         self.filters = filters;
     }
 
+    /// Begins no later than `start`, of which there are as many as partitions, as long as nothing was appended.
+    pub fn rewind(&mut self, start: &[i64]) {
+        if self.appended == 0 {
+            self.next.iter_mut().zip(start).for_each(|(next, start)| *next = (*next).min(*start));
+            self.sealed = self.next.as_slice().into();
+        }
+    }
+
     /// Has as many partitions from now on; those that are new begin at 0.
     pub fn grow(&mut self, partitions: usize, now: Instant) {
         self.seal(now);

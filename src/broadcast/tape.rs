@@ -118,6 +118,11 @@ impl Tape {
         self.audience().vacant.map(|since| now.saturating_duration_since(since))
     }
 
+    /// Is read from `start` on, of which there is one a partition, where that is earlier; before anything was read.
+    pub fn rewind(&self, start: &[i64]) {
+        self.state().ring.rewind(start);
+    }
+
     /// Appends what was read.
     pub fn take(&self, events: Vec<Event>, now: Instant) {
         let mut state = self.state();

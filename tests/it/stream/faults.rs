@@ -138,7 +138,12 @@ pub async fn stuck(context: &Context, gateway: &Gateway) -> Socket {
 
 async fn a_stream_that_finds_no_reader_of_the_log_is_told_so_and_one_at_the_end_needs_none(context: Context) {
     let topic = context.topic("log", 1).await;
-    let gateway = context.gateway_with(|config| config.streams.max_readers = 1).await;
+    let small = |config: &mut sluicegate::config::Config| {
+        config.streams.max_readers = 1;
+        // A ring that is too small to begin before the end.
+        config.streams.ring_bytes = 1000;
+    };
+    let gateway = context.gateway_with(small).await;
     context.kafka().writer().write_numbers(&topic, 0, 0..2).await;
     let stuck = stuck(&context, &gateway).await;
     send(gateway.streaming(&topic, "from=earliest&errors=status")).await.refusal(503, "overloaded");

@@ -1,6 +1,6 @@
 //! Coming back with an id: nothing is lost and nothing comes twice.
 
-use crate::harness::{Context, Event, Gateway, Sse, Test};
+use crate::harness::{Context, Event, Gateway, Sse, Test, until};
 use crate::tests;
 use serde_json::json;
 
@@ -11,6 +11,7 @@ pub fn tests() -> Vec<Test> {
         the_id_of_ready_is_enough_to_come_back_with,
         partitions_added_while_away_begin_at_their_first_record,
         any_other_gateway_goes_on_from_the_same_id,
+        those_who_come_back_to_another_gateway_need_no_readers_of_the_log,
     ]
 }
 
@@ -114,4 +115,35 @@ async fn any_other_gateway_goes_on_from_the_same_id(context: Context) {
     assert_eq!(stream.header("kafka-stream-loss"), "none");
     let seen: Vec<_> = stream.records(2).await.iter().map(address).collect();
     assert_eq!(seen, [(0, 2), (0, 3)]);
+}
+
+/// After a restart all who were there come back at once, and the records that they missed are the same few.
+async fn those_who_come_back_to_another_gateway_need_no_readers_of_the_log(context: Context) {
+    const RECORDS: usize = 40;
+    let (first, topic) = (context.gateway().await, context.topic("restarted", 2).await);
+    let writer = context.kafka().writer();
+    for partition in [0, 1] {
+        writer.write_numbers(&topic, partition, 0..RECORDS / 2).await;
+    }
+    let records = first.stream(&topic, "from=earliest").await.records(RECORDS).await;
+    let second = context.gateway_with(|config| config.streams.max_readers = 1).await;
+    let _one = second.stream(&topic, "").await;
+    until("the topic is read", || async {
+        (second.metric("sluicegate_live_topics").await == 1).then_some(())
+    })
+    .await;
+    let mut streams = Vec::new();
+    for record in &records {
+        streams.push(back(&second, &topic, "", &record.id).await);
+        assert_eq!(second.metric("sluicegate_stream_readers").await, 0);
+    }
+    for (nth, stream) in streams.iter_mut().enumerate() {
+        stream.expect("ready").await;
+        let mut seen: Vec<_> = stream.records(RECORDS - nth - 1).await.iter().map(address).collect();
+        let mut missed: Vec<_> = records[nth + 1..].iter().map(address).collect();
+        seen.sort_unstable();
+        missed.sort_unstable();
+        assert_eq!(seen, missed, "behind record {nth}");
+        stream.expect("caught-up").await;
+    }
 }
