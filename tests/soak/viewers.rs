@@ -96,7 +96,7 @@ async fn viewers_see_every_record_once_through_cuts_and_restarts(context: Contex
 
 /// What it takes many viewers to come, on a slow machine.
 fn crowding(count: usize) -> Duration {
-    Duration::from_millis(10) * count as u32
+    Duration::from_millis(2) * count as u32
 }
 
 impl Stage {
