@@ -4,6 +4,7 @@ use crate::harness::{Context, Draft, Gateway, Reply, Test, until};
 use crate::stream::faults::stuck;
 use crate::tests;
 use serde_json::json;
+use sluicegate::config::Config;
 use std::time::{Duration, Instant};
 
 pub fn tests() -> Vec<Test> {
@@ -171,7 +172,12 @@ async fn readers(gateway: &Gateway, count: usize) {
 
 async fn a_page_that_waits_needs_no_reader_and_one_that_finds_none_is_told_so(context: Context) {
     let topic = context.topic("left", 1).await;
-    let gateway = context.gateway_with(|config| config.streams.max_readers = 1).await;
+    let small = |config: &mut Config| {
+        config.streams.max_readers = 1;
+        // A ring that is too small to begin before the end.
+        config.streams.ring_bytes = 1000;
+    };
+    let gateway = context.gateway_with(small).await;
     context.kafka().writer().write_numbers(&topic, 0, 0..1).await;
     let next = end(&gateway, &topic).await;
     let stuck = stuck(&context, &gateway).await;
