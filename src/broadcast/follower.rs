@@ -152,7 +152,11 @@ impl Follower {
                     return Some(Step::Block(*t, block));
                 }
                 Ok(Found::Nothing) => {}
-                Ok(Found::Gone) => return Some(Step::Overrun(*t)),
+                Ok(Found::Gone) => {
+                    // Whoever reads the log for other topics does not read this one: it begins anew, with all of them.
+                    self.history = None;
+                    return Some(Step::Overrun(*t));
+                }
                 Err(error) => return Some(Step::Failed(error)),
             }
         }
