@@ -2,7 +2,7 @@
 //!
 //! [`survey`] asks Kafka where a request's topics stand, and [`opening`] decides from that where reading begins and what was
 //! lost. The ends of all topics that somebody watches are read once for all ([`live`]) onto tapes ([`tape`], [`ring`],
-//! [`block`]); a [`follower`] takes a viewer's records from there, and from the log while it is behind. [`track`] keeps the
+//! [`block`]), and so is what lies behind them ([`history`]); a [`follower`] takes a viewer's records from there. [`track`] keeps the
 //! positions while records go by, and [`viewer`] makes frames of them. [`stream`] and [`page`] carry one to the other.
 //! All that decides what a viewer is given is synchronous, and is played with by the simulation.
 
@@ -12,10 +12,12 @@ mod bell;
 mod block;
 mod drain;
 mod follower;
+mod history;
 mod live;
 mod one;
 mod opening;
 mod page;
+mod range;
 mod ring;
 mod scan;
 #[cfg(test)]
@@ -36,12 +38,15 @@ pub use stream::{Item, Stream};
 pub use tally::{End, Tally};
 
 use admission::Admission;
+use block::Passed;
+use follower::Follower;
+use history::History;
 use live::{Live, Terms, Watch};
 use ring::Bounds;
+use track::Track;
 
 use crate::config;
 use crate::kafka::error::Remedy;
-use crate::kafka::reader::{Position, Reader};
 use crate::kafka::{Catalog, Error as KafkaError, Settings};
 use crate::record::{
     Cursor, Filter, Isolation, Loss, OnLoss, OnSlow, PartitionSet, Record, Selection, Start, Until,
@@ -50,7 +55,7 @@ use crate::telemetry::Metrics;
 use crate::wire::Format;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 /// How long a newcomer waits for a reader that is just being closed.
 const READER_WAIT: Duration = Duration::from_secs(1);
@@ -180,8 +185,7 @@ pub struct Broadcast {
 
 struct Shared {
     catalog: Catalog,
-    settings: Settings,
-    readers: Arc<Semaphore>,
+    history: History,
     max_readers: usize,
     max_cursor_bytes: usize,
     checkpoint: Duration,
@@ -193,18 +197,6 @@ struct Shared {
     admission: Admission,
 }
 
-/// A place among the readers, held until a reader's connections are closed.
-struct Seat {
-    _permit: OwnedSemaphorePermit,
-    metrics: Arc<Metrics>,
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.metrics.streams.readers.dec();
-    }
-}
-
 impl Broadcast {
     /// Serves until `drain`, which ends all streams.
     pub fn new(
@@ -214,16 +206,16 @@ impl Broadcast {
         metrics: Arc<Metrics>,
         drain: Drain,
     ) -> Self {
-        let readers = Arc::new(Semaphore::new(streams.max_readers));
+        let (readers, bytes) = (streams.max_readers, streams.history_bytes);
         metrics.streams.max_readers.set(streams.max_readers as i64);
         metrics.streams.expect(&End::ALL.map(End::as_str), &LOSSES.map(Loss::as_str));
         let bounds = Bounds { bytes: streams.ring_bytes, age: streams.ring_age };
         let terms = Terms { bounds, linger: streams.linger };
+        let history = History::new(settings.clone(), readers, bytes, metrics.clone());
         let shared = Shared {
-            live: Live::new(settings.clone(), catalog.clone(), terms, metrics.clone()),
+            live: Live::new(settings, catalog.clone(), terms, metrics.clone()),
             catalog,
-            settings,
-            readers,
+            history,
             flush: streams.flush,
             max_lag: Bounds { bytes: streams.max_lag_bytes, age: streams.max_lag },
             admission: Admission::new(streams),
@@ -269,11 +261,37 @@ impl Broadcast {
 }
 
 impl Shared {
-    async fn seat(&self) -> Result<Seat, Error> {
-        let free = tokio::time::timeout(READER_WAIT, self.readers.clone().acquire_owned()).await;
-        let permit = free.map_err(|_| Error::Full(self.max_readers))?.expect("the semaphore is never closed");
-        self.metrics.streams.readers.inc();
-        Ok(Seat { _permit: permit, metrics: self.metrics.clone() })
+    /// Looks for where the log is read wherever `follower` is behind, and lets it look again where every reader is in use.
+    fn seek(
+        &self,
+        follower: &mut Follower,
+        track: &mut Track,
+        (chosen, watch): (Option<&PartitionSet>, Watch<'_>),
+    ) {
+        let freed = self.history.freed();
+        let find = |wanted: &history::Wanted<'_>| self.history.seek(watch, wanted);
+        if !follower.seek(track, chosen, find) {
+            follower.wait(freed);
+        }
+    }
+
+    /// The same for a newcomer, who is refused when nothing can be read for it in time.
+    async fn place(
+        &self,
+        follower: &mut Follower,
+        track: &mut Track,
+        reading: (Option<&PartitionSet>, Watch<'_>),
+    ) -> Result<(), Error> {
+        let deadline = Instant::now() + READER_WAIT;
+        while follower.seeks() {
+            self.seek(follower, track, reading);
+            if follower.follows() {
+                break;
+            }
+            let freed = tokio::time::timeout_at(deadline, follower.freed()).await;
+            freed.map_err(|_| Error::Full(self.max_readers))?;
+        }
+        Ok(())
     }
 
     /// Counts what was lost.
@@ -281,18 +299,6 @@ impl Shared {
         for gap in gaps {
             self.metrics.streams.gap(gap.reason.as_str());
         }
-    }
-
-    async fn reader(&self, isolation: Isolation, positions: Vec<Position>) -> Result<Reader, Error> {
-        let seat = self.seat().await?;
-        self.start(isolation, positions, seat)
-    }
-
-    fn start(&self, isolation: Isolation, positions: Vec<Position>, seat: Seat) -> Result<Reader, Error> {
-        Reader::start(&self.settings, isolation, positions, seat).map_err(|error| {
-            tracing::warn!(%error, "no thread for a reader");
-            KafkaError::unavailable(error).into()
-        })
     }
 }
 

@@ -22,7 +22,6 @@ pub use catalog::{Catalog, Topic};
 pub use error::Error;
 pub use health::Health;
 pub use producer::Producer;
-pub use reader::Reader;
 pub use settings::Settings;
 
 /// The version of librdkafka.

@@ -3,11 +3,9 @@
 //! Offsets have holes (transactions, compaction), so the N-th last record is found by reading back from the end, in
 //! stretches that double, over at most 64 N offsets.
 
-use super::opening::View;
-use super::{Error, Reading, Shared};
-use crate::kafka::Error as KafkaError;
-use crate::kafka::reader::{Event, Position};
-use crate::record::TopicName;
+use super::opening::{Place, View};
+use super::{Error, Reading, Shared, range};
+use crate::record::{Record, TopicName};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,7 +72,7 @@ pub(super) async fn find(
     let (count, deadline) = (count as usize, Instant::now() + PATIENCE);
     let mut stretches = stretches(reading, count, views);
     loop {
-        read(shared, reading, &mut stretches, deadline).await?;
+        read(shared, reading, views, &mut stretches, deadline).await?;
         let mut open = stretches.values_mut().filter(|stretch| !stretch.settled(count)).peekable();
         if open.peek().is_none() {
             break;
@@ -115,41 +113,33 @@ fn stretches(reading: &Reading, count: usize, views: &[&mut View]) -> Stretches 
 async fn read(
     shared: &Arc<Shared>,
     reading: &Reading,
+    views: &[&mut View],
     stretches: &mut Stretches,
     deadline: Instant,
 ) -> Result<(), Error> {
-    let mut left = stretches.values().filter(|stretch| !stretch.read).count();
-    if left == 0 {
-        return Ok(());
-    }
-    let positions = stretches.iter().filter(|(_, stretch)| !stretch.read);
-    let position = |((topic, partition), stretch): (&(TopicName, i32), &Stretch)| Position {
-        topic: topic.clone(),
-        partition: *partition,
-        next: stretch.from,
+    let places = views.iter().filter_map(|view| place(view, stretches)).collect();
+    let mut found: HashMap<(TopicName, i32), Vec<i64>> = HashMap::new();
+    let take = |record: &Record| {
+        found.entry((record.topic.clone(), record.partition)).or_default().push(record.offset);
     };
-    let mut reader = shared.reader(reading.isolation, positions.map(position).collect()).await?;
-    while left > 0 {
-        let events = tokio::time::timeout_at(deadline, reader.next()).await;
-        let Ok(Some(events)) = events else {
-            return Err(KafkaError::unavailable("the last records could not be read in time").into());
-        };
-        for event in events {
-            let (at, next, found) = match event {
-                Event::Record(record) => ((record.topic, record.partition), record.offset, true),
-                Event::End { topic, partition, next } => ((topic, partition), next, false),
-                Event::Failed { error, .. } => return Err(error.into()),
-            };
-            let Some(stretch) = stretches.get_mut(&at).filter(|stretch| !stretch.read) else { continue };
-            if next >= stretch.to {
-                stretch.read = true;
-                left -= 1;
-            } else if found {
-                stretch.found.push(next);
-                stretch.read = next + 1 == stretch.to;
-                left -= usize::from(stretch.read);
-            }
-        }
+    range::read(shared, reading.isolation, places, deadline, take).await?;
+    for (at, stretch) in stretches.iter_mut().filter(|(_, stretch)| !stretch.read) {
+        (stretch.read, stretch.found) = (true, found.remove(at).unwrap_or_default());
     }
     Ok(())
+}
+
+/// The stretches of a topic that are not read yet, if there are any.
+fn place(view: &View, stretches: &Stretches) -> Option<Place> {
+    let of = |p| stretches.get(&(view.name.clone(), p as i32)).filter(|stretch| !stretch.read);
+    let stretches: Vec<_> = (0..view.starts.len()).map(of).collect();
+    let at = |at: fn(&Stretch) -> i64| stretches.iter().map(|stretch| stretch.map_or(0, at)).collect();
+    stretches.iter().any(Option::is_some).then(|| Place {
+        name: view.name.clone(),
+        mark: view.mark,
+        known: stretches.len(),
+        next: at(|stretch| stretch.from),
+        selected: stretches.iter().map(Option::is_some).collect(),
+        end: at(|stretch| stretch.to),
+    })
 }

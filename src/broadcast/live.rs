@@ -12,7 +12,7 @@ use super::opening::Place;
 use super::ring::Bounds;
 use super::survey::SIGHT_AGE;
 use super::tape::{Attached, Tape};
-use crate::kafka::reader::{Event, Feed, Position, Sink};
+use crate::kafka::reader::{Event, Feed, Pace, Position, Sink};
 use crate::kafka::{Catalog, Error as KafkaError, Settings};
 use crate::record::cursor::TopicMark;
 use crate::record::{Filter, Isolation, TopicName};
@@ -134,7 +134,7 @@ impl Live {
 
 /// Hands what was read to the tapes, on the feed's thread.
 #[derive(Default)]
-struct Recorder {
+pub(super) struct Recorder {
     /// Tapes that have something that somebody is still to be woken for.
     unsettled: Vec<Arc<Tape>>,
 }
@@ -145,6 +145,10 @@ impl Sink<Arc<Tape>> for Recorder {
         if !self.unsettled.iter().any(|other| Arc::ptr_eq(other, tape)) {
             self.unsettled.push(tape.clone());
         }
+    }
+
+    fn wants(&self, tape: &Arc<Tape>) -> bool {
+        tape.wants()
     }
 
     fn settle(&mut self) -> Option<Instant> {
@@ -225,7 +229,7 @@ impl Keeper {
 
     fn feed(&mut self, isolation: Isolation) -> Result<&Feed<Arc<Tape>>, KafkaError> {
         if !self.feeds.contains_key(&isolation) {
-            let feed = Feed::start(&self.settings, isolation, Recorder::default())?;
+            let feed = Feed::start(&self.settings, (isolation, Pace::Tail), Recorder::default())?;
             self.feeds.insert(isolation, feed);
         }
         Ok(&self.feeds[&isolation])

@@ -1,10 +1,13 @@
 //! One record by its address.
 
-use super::{Error, Shared};
+use super::opening::Place;
+use super::{Error, Shared, range};
 use crate::kafka::Error as KafkaError;
-use crate::kafka::reader::{Event, Position};
+use crate::kafka::catalog::Watermarks;
+use crate::record::cursor::TopicMark;
 use crate::record::{Isolation, Record, TopicName};
 use std::slice;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -37,39 +40,44 @@ pub enum Found {
 pub(super) async fn read(shared: &Shared, address: &Address, isolation: Isolation) -> Result<Found, Error> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let topic = shared.catalog.refresh(&address.topic).await?;
+        let (topic, cluster) = tokio::try_join!(
+            shared.catalog.refresh(&address.topic),
+            shared.catalog.cluster_id(Duration::ZERO)
+        )?;
         let logs = shared.catalog.watermarks(slice::from_ref(&topic)).await?;
-        let at =
-            |offsets: &[i64]| usize::try_from(address.partition).ok().and_then(|p| offsets.get(p)).copied();
-        let bounds = logs.first().and_then(|log| Some((at(&log.earliest)?, at(log.end(isolation))?)));
-        match bounds {
-            None => {
-                let (topic, partitions) = (address.topic.clone(), topic.partitions.len());
-                return Err(KafkaError::PartitionOutOfRange { topic, partitions }.into());
-            }
+        let partitions = topic.partitions.len();
+        let Some(p) = usize::try_from(address.partition).ok().filter(|p| *p < partitions) else {
+            let topic = address.topic.clone();
+            return Err(KafkaError::PartitionOutOfRange { topic, partitions }.into());
+        };
+        let bounds = |log: &Arc<Watermarks>| Some((*log.earliest.get(p)?, *log.end(isolation).get(p)?));
+        match logs.first().and_then(bounds) {
             Some((earliest, _)) if address.offset < earliest => return Ok(Found::Expired),
-            Some((_, end)) if address.offset >= end => return Ok(Found::Nothing),
-            Some(_) => {}
+            Some((_, end)) if address.offset < end => {}
+            _ => return Ok(Found::Nothing),
         }
-        match tokio::time::timeout_at(deadline, first(shared, address, isolation)).await {
+        let mark = TopicMark::new(&cluster, &topic.name, topic.id);
+        match at(shared, address, (mark, partitions), (isolation, deadline)).await {
             // Retention took it just now.
-            Ok(Err(Error::Kafka(KafkaError::OffsetOutOfRange))) => {}
-            Ok(found) => return found,
-            Err(_) => {
-                return Err(KafkaError::unavailable("the record could not be read in time").into());
-            }
+            Err(Error::Kafka(KafkaError::OffsetOutOfRange)) if Instant::now() < deadline => {}
+            found => return found,
         }
     }
 }
 
-async fn first(shared: &Shared, address: &Address, isolation: Isolation) -> Result<Found, Error> {
-    let Address { topic, partition, offset } = address.clone();
-    let mut reader = shared.reader(isolation, vec![Position { topic, partition, next: offset }]).await?;
-    let events = reader.next().await.unwrap_or_default();
-    match events.into_iter().next() {
-        Some(Event::Record(record)) if record.offset == offset => Ok(Found::Record(Box::new(record))),
-        Some(Event::Record(_) | Event::End { .. }) => Ok(Found::Nothing),
-        Some(Event::Failed { error, .. }) => Err(error.into()),
-        None => Err(KafkaError::unavailable("the reader ended").into()),
-    }
+async fn at(
+    shared: &Shared,
+    address: &Address,
+    (mark, known): (TopicMark, usize),
+    (isolation, deadline): (Isolation, Instant),
+) -> Result<Found, Error> {
+    let p = address.partition as usize;
+    let [mut next, mut end] = [vec![0; known], vec![0; known]];
+    (next[p], end[p]) = (address.offset, address.offset + 1);
+    let selected = (0..known).map(|other| other == p).collect();
+    let place = Place { name: address.topic.clone(), mark, known, next, selected, end };
+    let mut found = Found::Nothing;
+    let take = |record: &Record| found = Found::Record(Box::new(record.clone()));
+    range::read(shared, isolation, vec![place], deadline, take).await?;
+    Ok(found)
 }

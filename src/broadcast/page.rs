@@ -3,18 +3,18 @@
 //! The same opening and the same positions as a stream, so a client may change between the two at any time. A page that
 //! waits does not look whether topics join meanwhile: the next one, which brings the cursor, finds them whole.
 //!
-//! A page that waits for what is to come waits at the tapes, as streams do. One that has something to read takes it from the
-//! rings if they go back far enough, else from the log.
+//! A page that waits for what is to come waits at the tapes, as streams do. One that has something to read takes it from
+//! tapes that are there, else from the log, and has no topic read for it when it is gone.
 
 use super::block::Passed;
 use super::follower::{Follower, Step};
+use super::live::Watch;
 use super::opening::{Gap, Opening, Place};
 use super::scan::Scan;
 use super::survey::Standing;
 use super::track::Track;
 use super::{Error, Problem, REOPEN_PAUSE, Reading, Remedied, Shared, now, remedy};
 use crate::kafka::Error as KafkaError;
-use crate::kafka::reader::Event;
 use crate::record::{Cursor, Filter, Loss, Record, Subject, ValueForm};
 use crate::wire::envelope;
 use bytes::BytesMut;
@@ -171,65 +171,45 @@ impl<'a> Pager<'a> {
             (self.places, self.follower, self.lost) = (opening.places, None, false);
             return Ok(None);
         }
+        let watch = self.reading.watch(self.shared.flush);
         if self.follower.is_none() {
-            self.follower = Some(self.follow());
+            self.follower = Some(self.follow(watch));
         }
-        let Some(follower) = &mut self.follower else { return Ok(None) };
-        if follower.wants_log(&self.track) {
-            let positions = follower.behind(&mut self.track, self.reading.partitions.as_ref());
-            follower.read(self.shared.reader(self.reading.isolation, positions).await?);
-        }
-        Ok(Some(poll_fn(|cx| follower.poll(&self.track, cx)).await))
+        let Self { shared, reading, track, follower: Some(follower), .. } = self else { return Ok(None) };
+        shared.place(follower, track, (reading.partitions.as_ref(), watch)).await?;
+        Ok(Some(poll_fn(|cx| follower.poll(track, cx)).await))
     }
 
-    fn follow(&self) -> Follower {
-        let (live, watch) = (&self.shared.live, self.reading.watch(self.shared.flush));
-        let stands = (&self.places[..], &self.track);
-        if self.track.ends_by_number() {
-            Follower::default()
-        } else if self.track.caught_up() {
-            Follower::attach(live, watch, stands)
-        } else {
-            Follower::within(live, watch, stands).unwrap_or_default()
-        }
+    fn follow(&self, watch: Watch<'_>) -> Follower {
+        let (live, track) = (&self.shared.live, &self.track);
+        let attach = |place: &Place, bell: &_| {
+            if track.caught_up() && !track.ends_by_number() {
+                Some(live.attach(watch, place, bell))
+            } else {
+                live.find(watch, place, bell)
+            }
+        };
+        Follower::new((&self.places, track), attach, std::time::Instant::now())
     }
 
     fn take(&mut self, step: Option<Step>) -> Result<(), Error> {
         match step {
-            None | Some(Step::Overrun(_)) => {}
+            None | Some(Step::Seek | Step::Overrun(_)) => {}
             Some(Step::Block(t, block)) => {
                 self.track.learn(t, block.after().len(), self.reading.partitions.as_ref());
                 for passed in block.passed() {
                     match passed {
-                        Passed::Record(record) => self.record(record),
+                        Passed::Record(record) => self.record(t, record),
                         Passed::Moved { partition, next } => {
                             self.track.moved(t, *partition, *next);
                         }
                     }
-                    if self.full || self.track.finished() {
+                    if self.full || self.track.finished() || self.scanned() {
                         break;
                     }
                 }
             }
-            Some(Step::Read(events)) => {
-                for event in events {
-                    match event {
-                        Event::Record(record) => self.record(&record),
-                        Event::End { topic, partition, next } => {
-                            self.track.reached_end(&topic, partition, next);
-                        }
-                        Event::Failed { error, .. } => return self.lose(&error),
-                    }
-                    if self.full || self.track.finished() || self.scanned() {
-                        return Ok(());
-                    }
-                }
-                if let Some(follower) = &mut self.follower {
-                    follower.settle(&self.track);
-                }
-            }
             Some(Step::Failed(error)) => return self.lose(&error),
-            Some(Step::Stopped) => (self.follower, self.lost) = (None, true),
         }
         Ok(())
     }
@@ -244,17 +224,17 @@ impl<'a> Pager<'a> {
     }
 
     /// Moves on behind a record that the filter does not want.
-    fn passes_over(&mut self, record: &Record) -> bool {
+    fn passes_over(&mut self, t: usize, record: &Record) -> bool {
         let wants = |filter: &Arc<Filter>| filter.matches(&Subject::new(record));
         let wanted = self.reading.filter.as_ref().is_none_or(wants);
-        if !wanted && self.track.take(record) {
+        if !wanted && self.track.take(t, record) {
             self.scan.pass(record, Instant::now());
         }
         !wanted
     }
 
-    fn record(&mut self, record: &Record) {
-        if self.passes_over(record) {
+    fn record(&mut self, t: usize, record: &Record) {
+        if self.passes_over(t, record) {
             return;
         }
         let begun = self.records.len();
@@ -266,7 +246,7 @@ impl<'a> Pager<'a> {
         self.records.extend_from_slice(b"}");
         // Asked before the position moves: what is not given stays for the next page.
         self.full = self.count > 0 && self.records.len() > self.limits.max_bytes;
-        if self.full || !self.track.take(record) {
+        if self.full || !self.track.take(t, record) {
             return self.records.truncate(begun);
         }
         if told {

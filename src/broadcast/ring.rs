@@ -4,6 +4,9 @@
 //! is too old or too much falls out at the other end. A viewer is a number here, the number of the block that it reads
 //! next; nothing is kept for it.
 
+#[cfg(test)]
+mod tests;
+
 use super::block::{Block, Filters, Passed};
 use crate::record::Record;
 use crate::record::cursor::TopicMark;
@@ -54,17 +57,25 @@ impl Course {
 
     /// Takes up the ring, if the log was read up to it.
     pub fn settle(&mut self, ring: &Ring, stands: impl Fn(usize) -> i64) {
-        if let Self::Behind(target) = self
-            && (0..).zip(target.iter()).all(|(p, next)| *next <= stands(p))
-        {
+        if self.is_reached(&stands) {
             *self = ring.place(stands);
         }
+    }
+
+    /// Whether the log was read up to the ring.
+    pub fn is_reached(&self, stands: impl Fn(usize) -> i64) -> bool {
+        matches!(self, Self::Behind(target) if covers(target, stands))
     }
 
     /// Whether the log is to be read.
     pub fn is_behind(&self) -> bool {
         matches!(self, Self::Behind(_))
     }
+}
+
+/// Whether nothing before `positions` is new to who stands at `stands(partition)`.
+fn covers(positions: &[i64], stands: impl Fn(usize) -> i64) -> bool {
+    positions.iter().enumerate().all(|(p, next)| *next <= stands(p))
 }
 
 /// What a viewer finds.
@@ -99,6 +110,8 @@ pub struct Ring {
     filters: Filters,
     /// Where the tape stood from time to time, longer ago than there are blocks.
     milestones: VecDeque<Milestone>,
+    /// Up to which block somebody has taken what is there, where the reader waits for that.
+    taken: Option<u64>,
 }
 
 /// Where a tape stood.
@@ -129,7 +142,33 @@ impl Ring {
             next: start,
             filters: Filters::default(),
             milestones: VecDeque::new(),
+            taken: None,
         }
+    }
+
+    /// The same, for a reader that waits for the first of its viewers: what none of them has taken yet stays.
+    pub fn paced(self) -> Self {
+        Self { taken: Some(0), ..self }
+    }
+
+    /// Keeps so much from now on.
+    pub fn bound(&mut self, bytes: usize) {
+        self.bounds.bytes = bytes;
+    }
+
+    /// Somebody has taken all blocks before this one, or wants none of them.
+    pub fn taken(&mut self, before: u64) {
+        self.taken = self.taken.map(|taken| taken.max(before));
+    }
+
+    /// Whether its reader is to go on: where it waits for viewers, what none of them has taken yet is at most half of what
+    /// may be kept.
+    pub fn wants(&self) -> bool {
+        self.taken.is_none_or(|taken| {
+            let ahead = self.head().saturating_sub(taken) as usize;
+            let weight: usize = self.blocks.iter().rev().take(ahead).map(|block| block.weight()).sum();
+            weight + 2 * self.open_bytes <= self.bounds.bytes / 2
+        })
     }
 
     /// How many partitions are read.
@@ -232,7 +271,8 @@ impl Ring {
     pub fn expire(&mut self, now: Instant) {
         while let Some(oldest) = self.blocks.front() {
             let old = now.saturating_duration_since(oldest.sealed()) > self.bounds.age;
-            if !old && (self.bytes <= self.bounds.bytes || self.blocks.len() == 1) {
+            let stays = !old && (self.bytes <= self.bounds.bytes || self.blocks.len() == 1);
+            if stays || self.taken.is_some_and(|taken| self.first >= taken) {
                 return;
             }
             self.bytes -= oldest.weight();
@@ -245,15 +285,19 @@ impl Ring {
     /// further than it is. What it has seen already it will see again, and must drop. A partition that it knows nothing of
     /// it has seen nothing of.
     pub fn place(&self, stands: impl Fn(usize) -> i64) -> Course {
-        let covers = |before: &[i64]| before.iter().enumerate().all(|(p, next)| *next <= stands(p));
-        if covers(&self.sealed) {
+        if covers(&self.sealed, &stands) {
             return Course::At(self.head());
         }
-        let covering = self.blocks.partition_point(|block| covers(block.before()));
+        let covering = self.blocks.partition_point(|block| covers(block.before(), &stands));
         match covering.checked_sub(1) {
             Some(last) => Course::At(self.first + last as u64),
             None => Course::Behind(self.sealed.clone()),
         }
+    }
+
+    /// The positions after all that was appended.
+    pub fn next(&self) -> &[i64] {
+        &self.next
     }
 
     /// The positions after the last block.
@@ -264,11 +308,10 @@ impl Ring {
     /// How far behind the tape somebody is that stands at `stands(partition)`: in bytes, about, and in time. Who is further
     /// behind than is remembered is told what is.
     pub fn lag(&self, stands: impl Fn(usize) -> i64, now: Instant) -> (u64, Duration) {
-        let covers = |next: &[i64]| next.iter().enumerate().all(|(p, next)| *next <= stands(p));
-        if covers(&self.next) {
+        if covers(&self.next, &stands) {
             return (0, Duration::ZERO);
         }
-        let passed = self.milestones.partition_point(|milestone| covers(&milestone.next));
+        let passed = self.milestones.partition_point(|milestone| covers(&milestone.next, &stands));
         let last = self.milestones.get(passed.saturating_sub(1));
         last.map_or((0, Duration::ZERO), |last| {
             (self.appended - last.appended, now.saturating_duration_since(last.at))

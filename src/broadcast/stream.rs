@@ -6,12 +6,12 @@
 //! no retry can mend (told as [`Item::Fault`]). Kafka being away ends nothing: the stream waits.
 
 use super::admission::Admitted;
+use super::block::Block;
 use super::follower::{Follower, Step as Read};
 use super::opening::Opening;
 use super::tally::{End, Tally};
 use super::viewer::{Terms, Viewer};
 use super::{Error, Manner, Reading, Shared, now};
-use crate::kafka::reader::Event;
 use crate::record::{Cursor, Loss};
 use bytes::{Bytes, BytesMut};
 use rand::RngExt;
@@ -26,9 +26,6 @@ mod waits;
 use due::{Clock, Due, What};
 use places::follow;
 use waits::{Drained, Question, Step};
-
-/// Frames that are ready at once share a write up to this size.
-const WRITE_BYTES: usize = 64 * 1024;
 
 /// How long to wait before asking again for a place to go on from, when Kafka is away.
 const REOPEN_WAIT: Duration = Duration::from_secs(1);
@@ -53,8 +50,6 @@ pub struct Stream {
     head: BytesMut,
     /// Frames that are shared with other viewers, to be written after the head.
     shared_frames: Option<Bytes>,
-    /// Events of the log that were not yet taken.
-    batch: std::vec::IntoIter<Event>,
     /// `None` while no place is found to read from.
     follower: Option<Follower>,
     /// What was asked for. The answer may take its time, so the wait stands in the way of nothing else.
@@ -79,7 +74,7 @@ impl Stream {
     /// A stream that begins at `opening`.
     ///
     /// # Errors
-    /// [`Error::Full`] when the log is to be read and no reader is free.
+    /// [`Error::Full`] when the log is to be read and every reader is in use.
     pub(super) async fn open(
         shared: Arc<Shared>,
         reading: Reading,
@@ -94,9 +89,9 @@ impl Stream {
         let mut viewer = Viewer::new(manner, reading.filter.clone(), reading.until, &opening, now());
         viewer.open(&opening, Terms { max_age, retry: retry() }, &mut head);
         let mut follower = follow(&shared, &reading, &viewer, &opening.places);
-        let positions = follower.behind(viewer.track_mut(), reading.partitions.as_ref());
-        if !positions.is_empty() && !viewer.track().finished() {
-            follower.read(shared.reader(reading.isolation, positions).await?);
+        if !viewer.track().finished() {
+            let watch = reading.watch(viewer.manner().flush);
+            shared.place(&mut follower, viewer.track_mut(), (reading.partitions.as_ref(), watch)).await?;
         }
         shared.metrics.streams.open.inc();
         shared.metrics.streams.opened.inc();
@@ -111,7 +106,6 @@ impl Stream {
             viewer,
             head,
             shared_frames: None,
-            batch: Vec::new().into_iter(),
             follower: Some(follower),
             question: None,
             overrun: false,
@@ -159,7 +153,7 @@ impl Stream {
             }
             match self.step(cx) {
                 Poll::Ready(step) => {
-                    let reads = matches!(step, Step::Batch | Step::Read(_));
+                    let reads = matches!(step, Step::Read(_));
                     self.go(step);
                     if reads && self.head.is_empty() && self.shared_frames.is_none() {
                         // Nothing of it was for this client: others have their turn before more is looked at.
@@ -176,39 +170,13 @@ impl Stream {
         match step {
             Step::Drain => self.due.drain(self.shared.drain.moment()),
             Step::Due => self.fall_due(),
-            Step::Batch => self.take(),
-            Step::Read(Read::Block(t, block)) => {
-                let partitions = self.reading.partitions.as_ref();
-                let (taken, frames) = self.viewer.block(t, &block, partitions, &mut self.head);
-                self.viewer.flush(&mut self.head);
-                self.shared_frames = frames;
-                self.count(taken);
-                if self.viewer.untold() {
-                    self.due.moved();
-                }
-                if self.viewer.track().finished() {
-                    return self.end();
-                }
-                self.check_room();
-            }
-            Step::Read(Read::Read(events)) => {
-                self.batch = events.into_iter();
-                self.take();
-            }
+            Step::Read(Read::Block(t, block)) => self.take(t, &block),
+            Step::Read(Read::Seek) => self.seek(),
             Step::Read(Read::Overrun(t)) => self.overrun(t),
             Step::Read(Read::Failed(error)) => self.mend(&error),
-            // The reader could not start, and said why.
-            Step::Read(Read::Stopped) => self.leave(REOPEN_WAIT),
             Step::Opened(opened) => {
                 self.question = None;
                 self.go_on(opened);
-            }
-            Step::Seated(seat) => {
-                self.question = None;
-                match seat {
-                    Ok(seat) => self.read_log(seat),
-                    Err(_) => self.leave(REOPEN_WAIT),
-                }
             }
             Step::Seen(seen) => {
                 self.question = None;
@@ -250,41 +218,21 @@ impl Stream {
         self.over = Over::Failed(error);
     }
 
-    /// Writes what was read of the log as frames, as much as goes into a write.
-    fn take(&mut self) {
-        while let Some(event) = self.batch.next() {
-            match event {
-                Event::Record(record) => {
-                    let taken = self.viewer.record(&record, &mut self.head);
-                    self.count(usize::from(taken));
-                }
-                Event::End { topic, partition, next } => {
-                    self.viewer.reached_end(&topic, partition, next, &mut self.head);
-                }
-                Event::Failed { topic, partition, error } => {
-                    tracing::info!(%topic, partition, %error, "cannot read on");
-                    self.mend(&error);
-                    return self.viewer.flush(&mut self.head);
-                }
-            }
-            if self.viewer.track().finished() {
-                return self.end();
-            }
-            if self.head.len() >= WRITE_BYTES {
-                return self.viewer.flush(&mut self.head);
-            }
-        }
+    /// Writes what passed in a topic as frames.
+    fn take(&mut self, t: usize, block: &Block) {
+        let partitions = self.reading.partitions.as_ref();
+        let (taken, frames) = self.viewer.block(t, block, partitions, &mut self.head);
         self.viewer.flush(&mut self.head);
-        if let Some(follower) = &mut self.follower {
-            let anew = follower.settle(self.viewer.track());
-            self.overrun &= follower.is_behind();
-            if anew {
-                self.seek_log();
-            }
-        }
+        self.shared_frames = frames;
+        self.count(taken);
+        self.overrun &= self.follower.as_ref().is_some_and(Follower::is_behind);
         if self.viewer.untold() {
             self.due.moved();
         }
+        if self.viewer.track().finished() {
+            return self.end();
+        }
+        self.check_room();
     }
 
     fn count(&self, records: usize) {

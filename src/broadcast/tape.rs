@@ -26,10 +26,34 @@ pub struct Tape {
     audience: Mutex<Audience>,
 }
 
+/// Has the reader of a tape ask again whether it is to go on.
+#[derive(Clone)]
+pub struct Nudge(pub Arc<dyn Fn() + Send + Sync>);
+
+impl std::fmt::Debug for Nudge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Nudge")
+    }
+}
+
 #[derive(Debug)]
 struct State {
     ring: Ring,
     over: Option<KafkaError>,
+    /// Whether the reader waits for the viewers, and what has it go on.
+    held: bool,
+    nudge: Option<Nudge>,
+}
+
+impl State {
+    /// Somebody stands on this course; what is to be nudged for that, once nothing is locked any more.
+    fn taken(&mut self, course: &Course) -> Option<Nudge> {
+        let Course::At(before) = course else { return None };
+        self.ring.taken(*before);
+        let goes_on = self.held && self.ring.wants();
+        self.held &= !goes_on;
+        self.nudge.clone().filter(|_| goes_on)
+    }
 }
 
 #[derive(Debug)]
@@ -76,7 +100,21 @@ impl Tape {
         isolation: Isolation,
         (start, bounds): (Vec<i64>, Bounds),
     ) -> Self {
-        let state = State { ring: Ring::new(mark, start, bounds), over: None };
+        Self::with(Ring::new(mark, start, bounds), name, mark, isolation)
+    }
+
+    /// The same, whose reader waits for the first of its viewers.
+    pub fn paced(
+        name: TopicName,
+        mark: TopicMark,
+        isolation: Isolation,
+        (start, bounds): (Vec<i64>, Bounds),
+    ) -> Self {
+        Self::with(Ring::new(mark, start, bounds).paced(), name, mark, isolation)
+    }
+
+    fn with(ring: Ring, name: TopicName, mark: TopicMark, isolation: Isolation) -> Self {
+        let state = State { ring, over: None, held: false, nudge: None };
         let (cohorts, filters) = (Vec::new(), Vec::new());
         let audience = Audience { cohorts, filters, vacant: Some(Instant::now()) };
         Self { name, mark, isolation, state: Mutex::new(state), audience: Mutex::new(audience) }
@@ -121,6 +159,34 @@ impl Tape {
     /// Is read from `start` on, of which there is one a partition, where that is earlier; before anything was read.
     pub fn rewind(&self, start: &[i64]) {
         self.state().ring.rewind(start);
+    }
+
+    /// Keeps about so many bytes from now on.
+    pub fn bound(&self, bytes: usize) {
+        self.state().ring.bound(bytes);
+    }
+
+    /// The positions after all that was read.
+    pub fn positions(&self) -> Vec<i64> {
+        self.state().ring.next().to_vec()
+    }
+
+    /// Whether who stands at `stands(partition)` finds in it what comes next.
+    pub fn reaches(&self, stands: impl Fn(usize) -> i64) -> bool {
+        let state = self.state();
+        state.over.is_none() && !state.ring.place(stands).is_behind()
+    }
+
+    /// Is read by who is to be nudged when it waits for viewers and need no longer.
+    pub fn read_by(&self, nudge: Nudge) {
+        self.state().nudge = Some(nudge);
+    }
+
+    /// Whether the reader is to go on; if not, it is nudged when it is.
+    pub fn wants(&self) -> bool {
+        let mut state = self.state();
+        state.held = !state.ring.wants();
+        !state.held
     }
 
     /// Appends what was read.
@@ -241,7 +307,11 @@ impl Attached {
         let mut state = self.tape.state();
         // What waits to be handed over with more may be what this viewer needs.
         state.ring.seal(now);
-        state.ring.place(stands)
+        let course = state.ring.place(stands);
+        let nudge = state.taken(&course);
+        drop(state);
+        nudge.inspect(|nudge| (nudge.0)());
+        course
     }
 
     /// The end of the ring, and the positions there.
@@ -262,10 +332,15 @@ impl Attached {
     /// Why the tape ended: when all of it was read, or at once for who reads the log, because that is read by the topic's
     /// name, and nothing else tells that it is another topic's by now.
     pub fn follow(&self, course: &mut Course, stands: impl Fn(usize) -> i64) -> Result<Found, KafkaError> {
-        let state = self.tape.state();
+        let mut state = self.tape.state();
         match (course.follow(&state.ring, stands), &state.over) {
             (Found::Nothing, Some(error)) => Err(error.clone()),
-            (found, _) => Ok(found),
+            (found, _) => {
+                let nudge = state.taken(course);
+                drop(state);
+                nudge.inspect(|nudge| (nudge.0)());
+                Ok(found)
+            }
         }
     }
 

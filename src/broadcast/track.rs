@@ -7,7 +7,6 @@
 mod tests;
 
 use super::opening::{Gap, Opening, Place};
-use crate::kafka::reader::Position;
 use crate::record::cursor::TopicMark;
 use crate::record::{Cursor, Loss, PartitionSet, Record, TopicName, Until};
 use std::collections::BTreeMap;
@@ -142,20 +141,6 @@ impl Track {
         self.until.is_some() && self.open == 0 && (self.passed || !self.topics.is_empty())
     }
 
-    /// What a reader is still to read.
-    pub fn reads(&self) -> Vec<Position> {
-        let mut reads = Vec::new();
-        for (topic, segment) in self.topics.iter().zip(&self.cursor.segments) {
-            for (p, partition) in topic.partitions.iter().enumerate().take(topic.known) {
-                if !partition.done {
-                    let (topic, next) = (topic.name.clone(), segment.next[p]);
-                    reads.push(Position { topic, partition: p as i32, next });
-                }
-            }
-        }
-        reads
-    }
-
     /// Where the partition `p` of the topic at `t` stands, for who looks whether something it wants lies before some place:
     /// a partition that it wants nothing of stands behind every place, and one it has never heard of at its beginning.
     pub fn stands(&self, t: usize, p: usize) -> i64 {
@@ -191,10 +176,10 @@ impl Track {
         }
     }
 
-    /// Goes on at `to` in the topic at `t`, and gives what was left out.
+    /// Goes on at `to` in the topic at `t`, of which it has learned, and gives what was left out.
     pub fn skip(&mut self, t: usize, to: &[i64]) -> Vec<Gap> {
         let mut gaps = Vec::new();
-        for (p, to) in to.iter().enumerate().take(self.topics[t].partitions.len()) {
+        for (p, to) in to.iter().enumerate() {
             let from = self.cursor.segments[t].next[p];
             if self.topics[t].partitions[p].done || from >= *to {
                 continue;
@@ -206,13 +191,18 @@ impl Track {
         gaps
     }
 
-    /// Whether a viewer sees all that passes, and stands exactly at `positions` of the only topic.
-    pub fn in_step(&self, positions: &[i64]) -> bool {
+    /// Whether a viewer sees all that passes, and stands exactly at `before` of the only topic; and comes on the way from there
+    /// to `after` to no end that it was told.
+    pub fn in_step(&self, before: &[i64], after: &[i64]) -> bool {
+        let catches_up = || {
+            let ends = self.topics[0].partitions.iter().map(|partition| partition.end);
+            before.iter().zip(after).zip(ends).any(|((before, after), end)| *before < end && *after >= end)
+        };
         self.until.is_none()
-            && self.behind == 0
             && self.topics.len() == 1
-            && self.cursor.segments[0].next == positions
+            && self.cursor.segments[0].next == before
             && self.topics[0].partitions.iter().all(|partition| partition.selected)
+            && (self.behind == 0 || !catches_up())
     }
 
     /// Goes on with the only topic to `positions`, after all that passed was seen.
@@ -233,13 +223,8 @@ impl Track {
         })
     }
 
-    /// Takes a record that was read, if it is one to deliver: not seen before, and not past the end.
-    pub fn take(&mut self, record: &Record) -> bool {
-        self.locate(&record.topic, record.partition).is_some_and(|at| self.take_at(at, record))
-    }
-
-    /// The same of a record of the topic at `t`.
-    pub fn take_of(&mut self, t: usize, record: &Record) -> bool {
+    /// Takes a record of the topic at `t`, if it is one to deliver: not seen before, and not past the end.
+    pub fn take(&mut self, t: usize, record: &Record) -> bool {
         let p = usize::try_from(record.partition).ok().filter(|p| *p < self.topics[t].partitions.len());
         p.is_some_and(|p| self.take_at((t, p), record))
     }
@@ -269,13 +254,8 @@ impl Track {
         false
     }
 
-    /// Notes that a partition was read to its end, where `next` is what comes after it. Gives whether that moved the
+    /// Notes that nothing is to be seen of a partition of the topic at `t` before `next`. Gives whether that moved the
     /// cursor.
-    pub fn reached_end(&mut self, topic: &TopicName, partition: i32, next: i64) -> bool {
-        self.locate(topic, partition).is_some_and(|at| self.move_to(at, next))
-    }
-
-    /// The same of a partition of the topic at `t`.
     pub fn moved(&mut self, t: usize, partition: i32, next: i64) -> bool {
         let p = usize::try_from(partition).ok().filter(|p| *p < self.topics[t].partitions.len());
         p.is_some_and(|p| self.move_to((t, p), next))
@@ -289,12 +269,6 @@ impl Track {
             self.advance((t, p), next);
         }
         moved
-    }
-
-    fn locate(&self, topic: &TopicName, partition: i32) -> Option<(usize, usize)> {
-        let t = self.topics.binary_search_by(|known| known.name.cmp(topic)).ok()?;
-        let p = usize::try_from(partition).ok().filter(|p| *p < self.topics[t].partitions.len())?;
-        Some((t, p))
     }
 
     fn advance(&mut self, (t, p): (usize, usize), next: i64) {

@@ -9,7 +9,7 @@ use super::block::{Block, Passed};
 use super::opening::{Gap, Opening};
 use super::track::Track;
 use super::{Ids, Manner};
-use crate::record::{Filter, PartitionSet, Record, Subject, TopicName, Until};
+use crate::record::{Filter, PartitionSet, Record, Subject, Until};
 use crate::wire::Event;
 use bytes::{Bytes, BytesMut};
 use serde_json::{Map, Value, json};
@@ -118,27 +118,19 @@ impl Viewer {
     }
 
     /// Goes on at `to` in the topic at `t`, because it was too slow, and says what was left out.
-    pub fn skip(&mut self, t: usize, to: &[i64], out: &mut BytesMut) -> Vec<Gap> {
+    pub fn skip(
+        &mut self,
+        t: usize,
+        to: &[i64],
+        partitions: Option<&PartitionSet>,
+        out: &mut BytesMut,
+    ) -> Vec<Gap> {
         self.flush(out);
+        self.track.learn(t, to.len(), partitions);
         let gaps = self.track.skip(t, to);
         self.gaps(&gaps, out);
         self.tell_caught_up(out);
         gaps
-    }
-
-    /// Writes a record; `false` when it is none to deliver: seen before, past the end, or not wanted by the filter, which
-    /// moves the position all the same.
-    pub fn record(&mut self, record: &Record, out: &mut BytesMut) -> bool {
-        let mut taken = self.track.take(record);
-        if taken && self.filter.as_ref().is_some_and(|filter| !filter.matches(&Subject::new(record))) {
-            (taken, self.untold) = (false, true);
-        }
-        if taken {
-            self.write(record, None, out);
-        }
-        // A record past the end that was asked for ends its partition, which may be the last that was behind.
-        self.tell_caught_up(out);
-        taken
     }
 
     /// Takes what passed on the tape of the topic at `t`, and gives how many records were new. A viewer in step is given the
@@ -151,8 +143,8 @@ impl Viewer {
         out: &mut BytesMut,
     ) -> (usize, Option<Bytes>) {
         self.track.learn(t, block.after().len(), partitions);
-        let shares = self.manner.ids == Ids::Event && self.filter.is_none() && self.caught_up;
-        if shares && self.track.in_step(block.before()) {
+        let shares = self.manner.ids == Ids::Event && self.filter.is_none();
+        if shares && self.track.in_step(block.before(), block.after()) {
             let encoded = block.encoded(self.manner.format);
             if encoded.complete {
                 self.track.step(block.after());
@@ -176,7 +168,7 @@ impl Viewer {
         for passed in block.passed() {
             match passed {
                 Passed::Record(record) => {
-                    match self.track.take_of(t, record).then(|| wants(nth, record)) {
+                    match self.track.take(t, record).then(|| wants(nth, record)) {
                         None => {}
                         Some(false) => self.untold = true,
                         Some(true) => {
@@ -192,12 +184,6 @@ impl Viewer {
             self.tell_caught_up(out);
         }
         (taken, None)
-    }
-
-    /// Notes that a partition was read to its end, where `next` is what comes after it.
-    pub fn reached_end(&mut self, topic: &TopicName, partition: i32, next: i64, out: &mut BytesMut) {
-        self.untold |= self.track.reached_end(topic, partition, next);
-        self.tell_caught_up(out);
     }
 
     /// Ends a flush: everything that was taken is written, the last record with the id.

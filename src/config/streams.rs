@@ -13,8 +13,9 @@ pub(super) const SECTION: Section = Section {
         Field {
             key: "max_readers",
             meaning: "How many readers of the log may run at once, for streams that begin in the past or were left \
-                      behind, and for pages. A stream that needs one and finds none free ends with a `fault` that \
-                      says so. The ends of the logs are read once for all.",
+                      behind, and for pages. Those who stand near each other share one, and one reads many topics. A stream that \
+                      needs one and finds none free ends with a `fault` that says so. The ends of the logs are read \
+                      once for all.",
             rule: Rule::Integer(1, 10_000),
         },
         Field {
@@ -99,9 +100,15 @@ pub(super) const SECTION: Section = Section {
             rule: Rule::Time(Duration::from_millis(100), Duration::from_secs(3_600)),
         },
         Field {
+            key: "history_bytes",
+            meaning: "About how many bytes are kept in memory, in all, of what is read of the logs for those who are behind: who \
+                      comes back to the same place soon reads it from there.",
+            rule: Rule::Integer(1_048_576, 17_179_869_184),
+        },
+        Field {
             key: "reader_queue_bytes",
-            meaning: "About how many bytes one reader fetches ahead of what its viewer has taken. A larger record \
-                      is still read. All readers together hold about `streams.max_readers` times this.",
+            meaning: "About how many bytes one reader of the log fetches ahead of what was taken, of sixteen partitions; of \
+                      each a sixteenth. A larger record is still read.",
             rule: Rule::Integer(1_024, 1_073_741_824),
         },
     ],
@@ -148,7 +155,9 @@ pub struct Streams {
     /// How long a topic is read that nobody watches any more.
     #[serde(with = "duration::text")]
     pub linger: Duration,
-    /// How many bytes one reader fetches ahead of its viewer.
+    /// How many bytes are kept of what is read for those who are behind.
+    pub history_bytes: usize,
+    /// How many bytes one reader fetches ahead of its viewers.
     pub reader_queue_bytes: usize,
 }
 
@@ -170,6 +179,7 @@ impl Default for Streams {
             max_lag_bytes: 67_108_864,
             max_lag: Duration::from_secs(300),
             linger: Duration::from_secs(60),
+            history_bytes: 67_108_864,
             reader_queue_bytes: 1_048_576,
         }
     }

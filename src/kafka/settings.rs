@@ -5,6 +5,7 @@
 use super::admittance::Admittance;
 use super::context::{Context, Role, Voice};
 use super::error::Error;
+use super::reader::Pace;
 use crate::config;
 use crate::record::{Acks, Isolation};
 use crate::telemetry::Metrics;
@@ -55,7 +56,7 @@ impl Settings {
     /// # Errors
     /// [`Error::Misconfigured`] with the property and librdkafka's reason.
     pub fn check(&self) -> Result<(), Error> {
-        for recipe in [self.producer(Acks::All), self.admin(), self.reader(1, Isolation::Committed)] {
+        for recipe in [self.producer(Acks::All), self.admin(), self.feed(Isolation::Committed, Pace::Tail)] {
             recipe.create_native_config().map_err(Error::from_client)?;
         }
         Ok(())
@@ -103,11 +104,11 @@ impl Settings {
         recipe
     }
 
-    /// A consumer of as many assigned positions: commits nothing, decides nothing about lost ones.
+    /// A consumer of assigned positions, which come and go: commits nothing, decides nothing about lost ones.
     ///
     /// Each partition has a queue of its own, and librdkafka holds every queue to the limit by itself, so each gets
-    /// its share of what the reader may hold.
-    pub(super) fn reader(&self, partitions: usize, isolation: Isolation) -> ClientConfig {
+    /// a share of what the reader may hold.
+    pub(super) fn feed(&self, isolation: Isolation, pace: Pace) -> ClientConfig {
         let mut recipe = self.common(&self.kafka.consumer);
         // librdkafka refuses `assign` without a group; none is ever joined and nothing is committed to it.
         recipe.set("group.id", "sluicegate-reader");
@@ -116,7 +117,11 @@ impl Settings {
         recipe.set("isolation.level", isolation.as_str());
         // Without it a batch damaged on its way is given as it came, or taken for the cut-off end of an answer.
         recipe.set("check.crcs", "true");
-        let share = self.streams.reader_queue_bytes / partitions.max(1);
+        let (shares, wait) = match pace {
+            Pace::Tail => (TAIL_SHARES, "100"),
+            Pace::History => (HISTORY_SHARES, "20"),
+        };
+        let share = self.streams.reader_queue_bytes / shares;
         recipe.set("queued.max.messages.kbytes", share.div_ceil(1024).max(1).to_string());
         // One answer goes into the queue whole, however full it is.
         if recipe.get("max.partition.fetch.bytes").is_none() {
@@ -124,14 +129,8 @@ impl Settings {
         }
         self.default_of(&mut recipe, "queued.min.messages", "1000");
         self.default_of(&mut recipe, "fetch.queue.backoff.ms", "10");
-        recipe
-    }
-
-    /// A reader of the tails of topics that come and go. What it has is taken from it at once, so its queues hold little.
-    pub(super) fn feed(&self, isolation: Isolation) -> ClientConfig {
-        let mut recipe = self.reader(FEED_SHARES, isolation);
         // A partition that joins waits for the answer to the question that was asked before it came.
-        self.default_of(&mut recipe, "fetch.wait.max.ms", "100");
+        self.default_of(&mut recipe, "fetch.wait.max.ms", wait);
         recipe
     }
 
@@ -163,8 +162,9 @@ impl Settings {
     }
 }
 
-/// The share of `streams.reader_queue_bytes` that a partition of a feed has, as one of so many.
-const FEED_SHARES: usize = 4;
+/// The share of `streams.reader_queue_bytes` that a partition has, as one of so many.
+const TAIL_SHARES: usize = 4;
+const HISTORY_SHARES: usize = 16;
 
 /// The properties that name trusted authorities.
 const AUTHORITIES: [&str; 2] = ["ssl.ca.location", "ssl.ca.pem"];

@@ -8,9 +8,11 @@ mod unreadable;
 
 use crate::harness::{Kafka, Test};
 use sluicegate::config;
-use sluicegate::kafka::{Catalog, Settings, admin::connect};
-use sluicegate::record::TopicName;
-use std::time::Duration;
+use sluicegate::kafka::reader::{Event, Feed, Pace, Position, Sink};
+use sluicegate::kafka::{Catalog, Error, Settings, admin::connect};
+use sluicegate::record::{Isolation, TopicName};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
 
 pub fn tests() -> Vec<Test> {
     let files = [catalog::tests(), reader::tests(), unreadable::tests()];
@@ -33,4 +35,57 @@ fn catalog(kafka: &Kafka) -> Catalog {
 
 fn name(text: &str) -> TopicName {
     TopicName::parse(text).expect("a legal name")
+}
+
+/// A feed whose events wait to be looked at.
+struct Reader {
+    feed: Feed<()>,
+    events: mpsc::Receiver<Vec<Event>>,
+}
+
+struct Told(mpsc::Sender<Vec<Event>>);
+
+impl Sink<()> for Told {
+    fn take(&mut self, (): &(), events: Vec<Event>) {
+        // Whoever dropped the reader wants none of them.
+        let _ = self.0.blocking_send(events);
+    }
+
+    fn wants(&self, (): &()) -> bool {
+        true
+    }
+
+    fn settle(&mut self) -> Option<Instant> {
+        None
+    }
+}
+
+impl Reader {
+    async fn start(settings: &Settings, isolation: Isolation, positions: Vec<Position>) -> Self {
+        let (sender, events) = mpsc::channel(10_000);
+        let feed = Feed::start(settings, (isolation, Pace::History), Told(sender)).expect("a feed");
+        let reader = Self { feed, events };
+        let mut topics: Vec<_> = positions.iter().map(|at| at.topic.clone()).collect();
+        topics.dedup();
+        for topic in topics {
+            let of = positions.iter().filter(|at| at.topic == topic).cloned().collect();
+            reader.assign(&topic, of).await.expect("a topic");
+        }
+        reader
+    }
+
+    async fn assign(&self, topic: &TopicName, positions: Vec<Position>) -> Result<(), Error> {
+        self.feed.assign(topic.clone(), positions, ()).await
+    }
+
+    async fn next(&mut self) -> Option<Vec<Event>> {
+        self.events.recv().await
+    }
+
+    /// Ends it; ready when its thread has let go of all it had.
+    async fn stop(self) {
+        let Self { feed, mut events } = self;
+        drop(feed);
+        while events.recv().await.is_some() {}
+    }
 }

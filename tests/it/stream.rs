@@ -10,6 +10,7 @@ pub mod faults;
 mod filters;
 mod flush;
 mod forms;
+mod history;
 mod isolation;
 mod lifetime;
 mod lines;
@@ -42,6 +43,7 @@ pub fn tests() -> Vec<Test> {
         filters::tests(),
         flush::tests(),
         forms::tests(),
+        history::tests(),
         isolation::tests(),
         lifetime::tests(),
         lines::tests(),

@@ -1,18 +1,22 @@
 //! A viewer as a client has it, which knows what it must be told.
 
+use super::Played;
+use super::library::Library;
 use super::world::{Topic, mark};
 use crate::broadcast::follower::{Follower, Step};
+use crate::broadcast::history::Wanted;
+use crate::broadcast::live::Watch;
 use crate::broadcast::opening::{Opening, Place};
 use crate::broadcast::viewer::{Terms, Viewer};
 use crate::broadcast::{Ids, Manner, Problem};
-use crate::kafka::reader::Event;
 use crate::record::cursor::{Segment, TopicMark};
-use crate::record::{Cursor, Filter, OnSlow, PartitionSet, TopicName, ValueForm};
+use crate::record::{Cursor, Filter, Isolation, OnSlow, PartitionSet, TopicName, ValueForm};
 use crate::wire::Format;
 use bytes::{Bytes, BytesMut};
 use futures_util::task::{ArcWake, waker};
 use rand::RngExt;
 use rand::rngs::StdRng;
+use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -28,7 +32,7 @@ impl ArcWake for Woken {
     }
 }
 
-/// A viewer, its client, and its reader of the log.
+/// A viewer and its client.
 pub struct Watcher {
     /// The topics it reads, by their numbers.
     reads: Vec<usize>,
@@ -38,8 +42,6 @@ pub struct Watcher {
     viewer: Viewer,
     follower: Follower,
     woken: Arc<Woken>,
-    /// Where its reader of the log stands, if it has one.
-    log: Option<HashMap<(TopicName, i32), i64>>,
     /// By topic, incarnation and partition: what the client has seen all of, up to here.
     seen: HashMap<(usize, usize, usize), i64>,
     last_id: Cursor,
@@ -63,7 +65,7 @@ impl Watcher {
             ping: false,
             max_age: None,
             flush: Duration::from_millis(if rng.random_bool(0.8) { 5 } else { 0 }),
-            on_slow: OnSlow::Replay,
+            on_slow: if rng.random_bool(0.2) { OnSlow::Skip } else { OnSlow::Replay },
             not_json: Problem(Arc::new(|_| String::new())),
         };
         let at_the_end = rng.random_bool(0.4);
@@ -81,7 +83,7 @@ impl Watcher {
         let opening = opening(topics, &reads, &last_id, partitions.as_ref());
         let viewer = Viewer::new(manner.clone(), filter.clone(), None, &opening, 0);
         let (follower, woken) = (Follower::default(), Arc::new(Woken(AtomicBool::new(true))));
-        let (log, delivered, overrun) = (None, 0, 0);
+        let (delivered, overrun) = (0, 0);
         let mut watcher = Self {
             reads,
             partitions,
@@ -90,7 +92,6 @@ impl Watcher {
             viewer,
             follower,
             woken,
-            log,
             seen,
             last_id,
             delivered,
@@ -113,9 +114,7 @@ impl Watcher {
         let (flush, filter) = (self.manner.flush, self.filter.as_ref());
         let attach =
             |place: &Place, bell: &_| Some(of(&place.name).tape.attach(Arc::clone(bell), flush, filter));
-        let follower = Follower::over((&opening.places, self.viewer.track()), attach, now);
-        self.follower = follower.expect("there is a tape for every topic");
-        self.log = None;
+        self.follower = Follower::new((&opening.places, self.viewer.track()), attach, now);
         self.woken.0.store(true, Relaxed);
     }
 
@@ -127,7 +126,7 @@ impl Watcher {
     }
 
     /// Goes on as far as it may, if it was woken.
-    pub fn watch(&mut self, topics: &[Topic], steps: usize, now: Instant) {
+    pub fn watch(&mut self, topics: &[Topic], library: &mut Library, steps: usize, now: Instant) {
         if !self.woken.0.swap(false, Relaxed) {
             return;
         }
@@ -142,9 +141,14 @@ impl Watcher {
                     out.extend_from_slice(&frames.unwrap_or_default());
                     self.hear(topics, &out);
                 }
-                Poll::Ready(Step::Overrun(_)) => {
+                Poll::Ready(Step::Seek) => self.seek(library, now),
+                Poll::Ready(Step::Overrun(t)) => {
                     self.overrun += 1;
-                    self.log = None;
+                    if self.manner.on_slow == OnSlow::Skip {
+                        let to = self.follower.skip(t).expect("it has a tape");
+                        self.viewer.skip(t, &to, self.partitions.as_ref(), &mut out);
+                        self.hear(topics, &out);
+                    }
                 }
                 Poll::Ready(Step::Failed(_)) => {
                     let cursor = self.viewer.track().cursor().clone();
@@ -153,90 +157,66 @@ impl Watcher {
                     self.hear(topics, &out);
                     self.attach(topics, &opening, now);
                 }
-                Poll::Ready(step) => panic!("nothing else may come: {step:?}"),
             }
         }
         self.woken.0.store(true, Relaxed);
     }
 
-    /// Its reader of the log reads a little, if there is anything to be read there.
-    pub fn read_log(&mut self, topics: &[Topic], rng: &mut StdRng) {
-        if !self.follower.wants_log(self.viewer.track()) {
-            self.log = None;
-            return;
+    fn seek(&mut self, library: &mut Library, now: Instant) {
+        let (flush, filter) = (self.manner.flush, self.filter.as_ref());
+        let watch = Watch { isolation: Isolation::Committed, flush, filter };
+        let freed = library.freed();
+        let find = |wanted: &Wanted<'_>| library.seek(watch, wanted, now);
+        if !self.follower.seek(self.viewer.track_mut(), self.partitions.as_ref(), find) {
+            self.follower.wait(freed);
         }
-        let (follower, viewer, chosen) = (&self.follower, &mut self.viewer, self.partitions.as_ref());
-        let log = self.log.get_or_insert_with(|| {
-            let behind = follower.behind(viewer.track_mut(), chosen);
-            behind.into_iter().map(|at| ((at.topic, at.partition), at.next)).collect()
-        });
-        let (mut out, mut events) = (BytesMut::new(), Vec::new());
-        for ((topic, partition), next) in log {
-            let topic = topics.iter().find(|other| other.name == *topic).expect("it reads no other");
-            if rng.random_bool(0.7) && (*partition as usize) < topic.log().partitions.len() {
-                let most = rng.random_range(1..12);
-                events.extend(topic.log().read(&topic.name, *partition as usize, next, most));
-            }
-        }
-        // A topic that was made anew is noticed before anything is read of it by its name.
-        if self.is_over(topics) {
-            return;
-        }
-        for event in self.follower.sift(events) {
-            match event {
-                Event::Record(record) => {
-                    self.viewer.record(&record, &mut out);
-                }
-                Event::End { topic, partition, next } => {
-                    self.viewer.reached_end(&topic, partition, next, &mut out);
-                }
-                Event::Failed { .. } => {}
-            }
-        }
-        self.viewer.flush(&mut out);
-        self.hear(topics, &out);
-        if self.follower.settle(self.viewer.track()) {
-            self.log = None;
-        }
-        self.woken.0.store(true, Relaxed);
-    }
-
-    fn is_over(&self, topics: &[Topic]) -> bool {
-        let marks = self.viewer.track().cursor().segments.iter().map(|segment| segment.topic);
-        self.reads
-            .iter()
-            .zip(marks)
-            .any(|(t, known)| mark(&topics[*t].name, topics[*t].incarnation()) != known)
     }
 
     /// What the client makes of what it is sent.
     fn hear(&mut self, topics: &[Topic], sent: &[u8]) {
         let text = std::str::from_utf8(sent).expect("UTF-8");
-        for line in text.lines() {
-            if let Some(data) =
-                line.strip_prefix("data: {\"topic\":\"").filter(|data| data.contains("\"headers\""))
-            {
-                let number = |name: &str| {
-                    let at = data.find(name).expect("an envelope") + name.len();
-                    let digits = data[at..].split(',').next().expect("a member");
-                    digits.parse::<i64>().expect("a number")
-                };
-                let name = data.split('"').next().expect("a topic");
-                self.take(topics, name, number("\"partition\":") as usize, number("\"offset\":"));
-            } else if let Some(id) = line.strip_prefix("id: ") {
+        let mut events = text.split_terminator("\n\n").peekable();
+        while let Some(event) = events.next() {
+            let of = |name: &str| event.lines().find_map(|line| line.strip_prefix(name));
+            let data: Value =
+                of("data: ").map_or(Value::Null, |data| serde_json::from_str(data).expect("JSON"));
+            let number = |name: &str| data[name].as_i64().expect("a number");
+            let is_gap = of("event: ") == Some("gap") && data["reason"] == "slow";
+            if is_gap {
+                assert_eq!(self.manner.on_slow, OnSlow::Skip, "only who asked for it passes over records");
+                let (filtered, partition) = (self.filter.is_some(), number("partition") as usize);
+                let (seen, (t, incarnation)) = self.seen(topics, &data);
+                let missed = topics[t].logs[incarnation].next(partition, *seen, number("from"), filtered);
+                assert_eq!(missed, None, "{data}, and {seen} was seen");
+                *seen = number("to");
+            } else if !data["headers"].is_null() {
+                self.take(topics, &data);
+            }
+            // Gaps that are told together have one id.
+            let together = is_gap && events.peek().is_some_and(|next| next.contains("event: gap"));
+            if let Some(id) = of("id: ").filter(|_| !together) {
                 self.last_id = Cursor::parse(id).expect("a cursor");
                 self.check_id(topics);
             }
         }
     }
 
-    fn take(&mut self, topics: &[Topic], name: &str, partition: usize, offset: i64) {
+    /// How much of the partition that `data` speaks of was seen, and its topic's number and incarnation.
+    fn seen(&mut self, topics: &[Topic], data: &Value) -> (&mut i64, (usize, usize)) {
+        let name = data["topic"].as_str().expect("a topic");
         let t = topics.iter().position(|topic| topic.name.as_str() == name).expect("a topic that is read");
         let incarnation = self.incarnation(topics, t, self.viewer.track().cursor());
-        let seen = self.seen.entry((t, incarnation, partition)).or_default();
-        let next = topics[t].logs[incarnation].next(partition, *seen, i64::MAX, self.filter.is_some());
-        assert_eq!(Some(offset), next, "{name}:{partition}, of which {seen} was seen");
-        *seen = offset + 1;
+        let partition = data["partition"].as_u64().expect("a partition") as usize;
+        (self.seen.entry((t, incarnation, partition)).or_default(), (t, incarnation))
+    }
+
+    fn take(&mut self, topics: &[Topic], data: &Value) {
+        let filtered = self.filter.is_some();
+        let (seen, (t, incarnation)) = self.seen(topics, data);
+        let partition = data["partition"].as_u64().expect("a partition") as usize;
+        let next = topics[t].logs[incarnation].next(partition, *seen, i64::MAX, filtered);
+        assert_eq!(data["offset"].as_i64(), next, "{data}, and {seen} was seen");
+        *seen = next.map_or(*seen, |next| next + 1);
         self.delivered += 1;
     }
 
@@ -264,8 +244,8 @@ impl Watcher {
         self.partitions.as_ref().is_none_or(|chosen| chosen.contains(partition as i32))
     }
 
-    /// Holds that nothing is left to be seen; how many records were, and how often a ring left it behind.
-    pub fn has_come_to_the_end(&self, topics: &[Topic]) -> (usize, usize) {
+    /// Holds that nothing is left to be seen.
+    pub fn has_come_to_the_end(&self, topics: &[Topic]) -> Played {
         for t in &self.reads {
             let (topic, incarnation) = (&topics[*t], topics[*t].incarnation());
             for p in (0..topic.log().partitions.len()).filter(|p| self.selects(*p)) {
@@ -274,7 +254,7 @@ impl Watcher {
                 assert_eq!(missed, None, "{}:{p} was never delivered; {seen} was seen", topic.name);
             }
         }
-        (self.delivered, self.overrun)
+        Played { delivered: self.delivered, overrun: self.overrun, ..Played::default() }
     }
 }
 

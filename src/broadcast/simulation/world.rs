@@ -1,5 +1,7 @@
 //! Logs, the tapes that are read of them, and what happens by chance.
 
+use super::Played;
+use super::library::Library;
 use super::watcher::Watcher;
 use crate::broadcast::opening::Place;
 use crate::broadcast::ring::Bounds;
@@ -83,15 +85,16 @@ pub struct Topic {
     pub name: TopicName,
     pub logs: Vec<Log>,
     pub tape: Arc<Tape>,
-    /// Where the tape's reader stands.
+    /// Where the tape's reader stands, and whether it has begun.
     read: Vec<i64>,
+    begun: bool,
 }
 
 impl Topic {
-    fn new(name: &str, partitions: usize) -> Self {
+    fn new(name: &str, log: Log) -> Self {
         let name = TopicName::parse(name).expect("a legal name");
-        let (tape, read) = tape(&name, 0, vec![0; partitions]);
-        Self { name, logs: vec![Log { partitions: vec![Vec::new(); partitions] }], tape, read }
+        let (tape, read) = tape(&name, 0, log.ends());
+        Self { name, logs: vec![log], tape, read, begun: false }
     }
 
     pub fn incarnation(&self) -> usize {
@@ -128,6 +131,7 @@ pub struct World {
     rng: StdRng,
     now: Instant,
     topics: Vec<Topic>,
+    library: Library,
     watchers: Vec<Watcher>,
 }
 
@@ -135,8 +139,14 @@ impl World {
     /// A world that a seed makes.
     pub fn new(seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
-        let topics = ["a", "b"].map(|name| Topic::new(name, rng.random_range(1..4)));
-        let mut world = Self { rng, now: Instant::now(), topics: topics.into(), watchers: Vec::new() };
+        let mut log = || {
+            let partitions = 0..rng.random_range(1..4);
+            let records = |_| (0..rng.random_range(0..30)).map(|_| rng.random_bool(0.8)).collect();
+            Log { partitions: partitions.map(records).collect() }
+        };
+        let topics = ["a", "b"].map(|name| Topic::new(name, log()));
+        let (library, watchers) = (Library::new(), Vec::new());
+        let mut world = Self { rng, now: Instant::now(), topics: topics.into(), library, watchers };
         for _ in 0..world.rng.random_range(1..4) {
             world.arrive();
         }
@@ -150,8 +160,8 @@ impl World {
             0..22 => self.produce(topic),
             22..45 => self.read(topic),
             45..62 => self.settle(),
-            62..82 => self.watch(),
-            82..92 => self.read_log(),
+            62..80 => self.watch(),
+            80..92 => self.library.step(&self.topics, &mut self.rng, self.now),
             92..96 => self.cut(),
             96 => self.arrive(),
             97 => self.topics[topic].logs.last_mut().expect("one").partitions.push(Vec::new()),
@@ -171,6 +181,10 @@ impl World {
     /// The tape's reader goes on in one partition.
     fn read(&mut self, topic: usize) {
         let topic = &mut self.topics[topic];
+        if !std::mem::replace(&mut topic.begun, true) && self.rng.random_bool(0.5) {
+            topic.read.iter_mut().for_each(|next| *next = self.rng.random_range(0..=*next));
+            topic.tape.rewind(&topic.read);
+        }
         let partition = self.rng.random_range(0..topic.read.len());
         let (most, log) = (self.rng.random_range(1..10), topic.logs.last().expect("one"));
         let events = log.read(&topic.name, partition, &mut topic.read[partition], most);
@@ -178,7 +192,8 @@ impl World {
     }
 
     fn settle(&mut self) {
-        self.now += Duration::from_millis(self.rng.random_range(0..8));
+        let long = if self.rng.random_bool(0.05) { 400 } else { 0 };
+        self.now += Duration::from_millis(self.rng.random_range(0..8) + long);
         for topic in &self.topics {
             topic.tape.settle(self.now);
             let (bytes, _) = topic.tape.extent(self.now);
@@ -189,12 +204,7 @@ impl World {
     fn watch(&mut self) {
         let at = self.rng.random_range(0..self.watchers.len());
         let steps = self.rng.random_range(1..5);
-        self.watchers[at].watch(&self.topics, steps, self.now);
-    }
-
-    fn read_log(&mut self) {
-        let at = self.rng.random_range(0..self.watchers.len());
-        self.watchers[at].read_log(&self.topics, &mut self.rng);
+        self.watchers[at].watch(&self.topics, &mut self.library, steps, self.now);
     }
 
     fn cut(&mut self) {
@@ -222,14 +232,15 @@ impl World {
         topic.logs.push(Log { partitions: vec![Vec::new(); partitions] });
         topic.tape.end(KafkaError::TopicNotFound(topic.name.clone()), self.now);
         (topic.tape, topic.read) = tape(&topic.name, topic.logs.len() - 1, vec![0; partitions]);
+        topic.begun = false;
     }
 
-    /// Lets everything that is due happen; how many records were delivered, and how often a viewer was left behind.
-    pub fn finish(mut self) -> (usize, usize) {
+    /// Lets everything that is due happen, and holds that nothing is left to be seen.
+    pub fn finish(mut self) -> Played {
         for topic in 0..self.topics.len() {
             self.grow(topic);
         }
-        for _ in 0..40 {
+        for _ in 0..80 {
             for topic in &mut self.topics {
                 let log = topic.logs.last().expect("one");
                 for (partition, next) in topic.read.iter_mut().enumerate() {
@@ -241,11 +252,13 @@ impl World {
                 topic.tape.settle(self.now);
             }
             for watcher in &mut self.watchers {
-                watcher.watch(&self.topics, 100, self.now);
-                watcher.read_log(&self.topics, &mut self.rng);
+                watcher.watch(&self.topics, &mut self.library, 100, self.now);
             }
+            self.library.read_all(&self.topics, self.now);
         }
-        let come = self.watchers.iter().map(|watcher| watcher.has_come_to_the_end(&self.topics));
-        come.fold((0, 0), |(records, times), (more, overrun)| (records + more, times + overrun))
+        let come: Played =
+            self.watchers.iter().map(|watcher| watcher.has_come_to_the_end(&self.topics)).sum();
+        let Played { begun, shared, refused, .. } = self.library.sought;
+        Played { begun, shared, refused, ..come }
     }
 }

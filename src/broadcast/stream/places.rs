@@ -7,17 +7,18 @@ use crate::broadcast::opening::{Opening, Place};
 use crate::broadcast::survey::Standing;
 use crate::broadcast::tally::End;
 use crate::broadcast::viewer::Viewer;
-use crate::broadcast::{Error, OnSlow, REOPEN_PAUSE, Reading, Remedied, Seat, Shared, now, remedy};
+use crate::broadcast::{Error, OnSlow, REOPEN_PAUSE, Reading, Remedied, Shared, now, remedy};
 use crate::kafka::Error as KafkaError;
 use crate::record::Until;
 use std::time::Duration;
 
 /// Takes places at the tapes. What ends where the logs end now needs none: it reads the log alone.
 pub fn follow(shared: &Shared, reading: &Reading, viewer: &Viewer, places: &[Place]) -> Follower {
-    if viewer.track().ends_by_number() {
-        return Follower::default();
-    }
-    Follower::attach(&shared.live, reading.watch(viewer.manner().flush), (places, viewer.track()))
+    let watch = reading.watch(viewer.manner().flush);
+    let attach = |place: &Place, bell: &_| {
+        (!viewer.track().ends_by_number()).then(|| shared.live.attach(watch, place, bell))
+    };
+    Follower::new((places, viewer.track()), attach, std::time::Instant::now())
 }
 
 impl Stream {
@@ -34,15 +35,12 @@ impl Stream {
     pub(super) fn overrun(&mut self, t: usize) {
         self.shared.metrics.streams.overrun.inc();
         match self.viewer.manner().on_slow {
-            OnSlow::Replay => {
-                self.overrun = true;
-                self.seek_log();
-            }
+            OnSlow::Replay => self.overrun = true,
             OnSlow::Close => self.drain(End::Slow),
             OnSlow::Skip => {
                 let Some(follower) = &mut self.follower else { return };
                 if let Some(to) = follower.skip(t) {
-                    let gaps = self.viewer.skip(t, &to, &mut self.head);
+                    let gaps = self.viewer.skip(t, &to, self.reading.partitions.as_ref(), &mut self.head);
                     self.shared.count(&gaps);
                 }
             }
@@ -61,7 +59,6 @@ impl Stream {
         self.shared.metrics.streams.reopened.inc();
         self.overrun = false;
         self.follower = None;
-        self.batch = Vec::new().into_iter();
         self.question = None;
         self.due.reopen(pause);
     }
@@ -76,25 +73,11 @@ impl Stream {
         }
     }
 
-    /// Looks for a reader of the log, if there is anything to be read there.
-    pub(super) fn seek_log(&mut self) {
-        let Some(follower) = &self.follower else { return };
-        if follower.wants_log(self.viewer.track()) {
-            let shared = self.shared.clone();
-            self.question = Some(Question::Seat(Box::pin(async move { shared.seat().await })));
-        }
-    }
-
-    pub(super) fn read_log(&mut self, seat: Seat) {
+    /// Looks for where the log is read, wherever it is to be read.
+    pub(super) fn seek(&mut self) {
         let Some(follower) = &mut self.follower else { return };
-        let positions = follower.behind(self.viewer.track_mut(), self.reading.partitions.as_ref());
-        if positions.is_empty() {
-            return;
-        }
-        match self.shared.start(self.reading.isolation, positions, seat) {
-            Ok(history) => follower.read(history),
-            Err(_) => self.leave(REOPEN_WAIT),
-        }
+        let watch = self.reading.watch(self.viewer.manner().flush);
+        self.shared.seek(follower, self.viewer.track_mut(), (self.reading.partitions.as_ref(), watch));
     }
 
     /// An id that is refused when it comes back would end an EventSource for ever.
@@ -132,7 +115,6 @@ impl Stream {
                 self.shared.count(&gaps);
                 self.follower = Some(follow(&self.shared, &self.reading, &self.viewer, &opening.places));
                 self.begin();
-                self.seek_log();
             }
             Err(error) if error.is_final() => self.fail(error),
             Err(error) => {

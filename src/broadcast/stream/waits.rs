@@ -4,7 +4,7 @@ use super::Stream;
 use crate::broadcast::follower::Step as Read;
 use crate::broadcast::opening::Opening;
 use crate::broadcast::track::Sight;
-use crate::broadcast::{Drain, Error, Seat};
+use crate::broadcast::{Drain, Error};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use tokio_util::sync::WaitForCancellationFutureOwned;
@@ -18,19 +18,15 @@ pub enum Question {
     Opening(Answer<Opening>),
     /// Whether the topics are still the same.
     Sights(Answer<Vec<Sight>>),
-    /// A place among the readers of the log.
-    Seat(Answer<Seat>),
 }
 
 /// What has come.
 pub enum Step {
     Drain,
     Due,
-    Batch,
     Read(Read),
     Opened(Result<Opening, Error>),
     Seen(Result<Vec<Sight>, Error>),
-    Seated(Result<Seat, Error>),
 }
 
 impl Question {
@@ -38,7 +34,6 @@ impl Question {
         match self {
             Self::Opening(opened) => opened.as_mut().poll(cx).map(Step::Opened),
             Self::Sights(seen) => seen.as_mut().poll(cx).map(Step::Seen),
-            Self::Seat(seat) => seat.as_mut().poll(cx).map(Step::Seated),
         }
     }
 }
@@ -82,9 +77,6 @@ impl Stream {
             && let Poll::Ready(step) = question.poll(cx)
         {
             return Poll::Ready(step);
-        }
-        if self.batch.len() > 0 {
-            return Poll::Ready(Step::Batch);
         }
         match &mut self.follower {
             Some(follower) => follower.poll(self.viewer.track(), cx).map(Step::Read),

@@ -39,7 +39,7 @@ fn a_reader_at_the_end_has_caught_up_and_one_behind_it_has_not() {
     assert!(track(&[5, 0], &[5, 0], None).caught_up());
     let mut behind = track(&[0, 0], &[2, 1], None);
     for (partition, offset, caught_up) in [(0, 0, false), (0, 1, false), (1, 0, true), (1, 1, true)] {
-        assert!(behind.take(&record("t", partition, offset)));
+        assert!(behind.take(0, &record("t", partition, offset)));
         assert_eq!(behind.caught_up(), caught_up, "after {partition}:{offset}");
     }
 }
@@ -47,22 +47,22 @@ fn a_reader_at_the_end_has_caught_up_and_one_behind_it_has_not() {
 #[test]
 fn an_end_that_was_met_moves_the_position_to_where_it_is_and_no_further() {
     let mut track = track(&[0], &[9], None);
-    assert!(track.take(&record("t", 0, 0)));
+    assert!(track.take(0, &record("t", 0, 0)));
     // A replica that lags behind ends earlier than what was told.
-    assert!(track.reached_end(&name("t"), 0, 5));
+    assert!(track.moved(0, 0, 5));
     assert_eq!((next(&track), track.caught_up()), (vec![5], false));
-    assert!(!track.reached_end(&name("t"), 0, 5), "it stands there already");
+    assert!(!track.moved(0, 0, 5), "it stands there already");
     // The last records below the end were aborted: only the end itself is seen.
-    assert!(track.reached_end(&name("t"), 0, 9));
+    assert!(track.moved(0, 0, 9));
     assert_eq!((next(&track), track.caught_up()), (vec![9], true));
 }
 
 #[test]
 fn a_record_seen_before_is_not_taken_again() {
     let mut track = track(&[0], &[9], None);
-    assert!(track.take(&record("t", 0, 4)));
-    for (topic, partition, offset) in [("t", 0, 4), ("t", 0, 1), ("t", 7, 0), ("t", -1, 0), ("u", 0, 9)] {
-        assert!(!track.take(&record(topic, partition, offset)), "{topic} {partition}:{offset}");
+    assert!(track.take(0, &record("t", 0, 4)));
+    for (partition, offset) in [(0, 4), (0, 1), (7, 0), (-1, 0)] {
+        assert!(!track.take(0, &record("t", partition, offset)), "{partition}:{offset}");
     }
     assert_eq!(next(&track), [5]);
 }
@@ -70,15 +70,15 @@ fn a_record_seen_before_is_not_taken_again() {
 #[test]
 fn until_now_ends_every_partition_where_it_ended() {
     let mut track = track(&[0, 3], &[2, 3], Some(Until::Now));
-    assert_eq!(track.reads().len(), 1, "the other one is at its end");
-    assert!(track.take(&record("t", 0, 0)) && !track.finished());
+    assert_eq!(track.stands(0, 1), i64::MAX, "it is at its end");
+    assert!(track.take(0, &record("t", 0, 0)) && !track.finished());
     // The record below the end was aborted, and what follows is not asked for.
-    assert!(!track.take(&record("t", 0, 7)));
+    assert!(!track.take(0, &record("t", 0, 7)));
     assert!(track.finished() && track.caught_up());
     assert_eq!(next(&track), [2, 3]);
-    assert!(!track.take(&record("t", 0, 8)) && !track.take(&record("t", 1, 3)));
+    assert!(!track.take(0, &record("t", 0, 8)) && !track.take(0, &record("t", 1, 3)));
     let mut quiet = self::track(&[0], &[2], Some(Until::Now));
-    quiet.reached_end(&name("t"), 0, 40);
+    quiet.moved(0, 0, 40);
     assert_eq!((next(&quiet), quiet.finished()), (vec![2], true), "records may come between 2 and 40");
 }
 
@@ -86,15 +86,15 @@ fn until_now_ends_every_partition_where_it_ended() {
 fn until_a_time_ends_a_partition_before_the_first_record_of_that_time() {
     let mut track = track(&[0, 0], &[9, 1], Some(Until::Time(NOW + 10)));
     let late = Record { timestamp: Some(NOW + 10), ..record("t", 0, 4) };
-    assert!(track.take(&record("t", 0, 2)));
-    assert!(!track.take(&late));
+    assert!(track.take(0, &record("t", 0, 2)));
+    assert!(!track.take(0, &late));
     assert_eq!(next(&track), [4, 0], "the late record is still to be read");
-    assert!(!track.take(&record("t", 0, 5)), "earlier-stamped records behind it are past the end");
-    assert!(track.take(&record("t", 1, 0)) && !track.finished(), "the time has not come");
+    assert!(!track.take(0, &record("t", 0, 5)), "earlier-stamped records behind it are past the end");
+    assert!(track.take(0, &record("t", 1, 0)) && !track.finished(), "the time has not come");
     assert!(track.caught_up(), "a partition that ended comes no nearer to its end");
     let gaps = track.reopen(&opening(vec![place("t", &[4, 1], &[9, 3])]), NOW + 10);
     assert_eq!((gaps.len(), track.finished()), (0, false));
-    assert!(track.take(&record("t", 1, 2)) && track.finished(), "now it ends where the log does");
+    assert!(track.take(0, &record("t", 1, 2)) && track.finished(), "now it ends where the log does");
 }
 
 #[test]
@@ -113,15 +113,15 @@ fn the_end_that_was_told_does_not_move_when_the_place_is_found_anew() {
         // The log grew, a partition was added, and a topic joined.
         let grown = place("t", &[0, 0], &[900, 50]);
         track.reopen(&opening(vec![grown, place("u", &[0], &[7])]), NOW);
-        assert!(track.take(&record("t", 0, 0)) && !track.caught_up());
-        assert!(track.take(&record("t", 0, 1)) && track.caught_up(), "900, 50 and 7 were told to nobody");
-        assert_eq!(track.take(&record("u", 0, 0)), until.is_none());
+        assert!(track.take(0, &record("t", 0, 0)) && !track.caught_up());
+        assert!(track.take(0, &record("t", 0, 1)) && track.caught_up(), "900, 50 and 7 were told to nobody");
+        assert_eq!(track.take(1, &record("u", 0, 0)), until.is_none());
         assert_eq!(track.finished(), until.is_some());
     }
     // The log was cut back: what was told can never be reached.
     let mut cut = track(&[5], &[90], Some(Until::Now));
     cut.reopen(&opening(vec![place("t", &[5], &[6])]), NOW);
-    assert!(cut.take(&record("t", 0, 5)) && cut.finished());
+    assert!(cut.take(0, &record("t", 0, 5)) && cut.finished());
 }
 
 #[test]
@@ -136,9 +136,9 @@ fn a_deleted_topic_is_told_once_and_holds_nothing_back() {
     };
     assert_eq!(track.reopen(&gone, NOW), [gap]);
     assert_eq!(track.reopen(&gone, NOW), []);
-    assert_eq!(track.reads().len(), 1);
+    assert_eq!(track.live().map(|(t, _)| t).collect::<Vec<_>>(), [1]);
     assert_eq!(track.topics().count(), 2, "its segment stays");
-    assert!(track.take(&record("u", 0, 0)) && track.caught_up());
+    assert!(track.take(1, &record("u", 0, 0)) && track.caught_up());
 }
 
 #[test]

@@ -2,12 +2,14 @@
 
 use super::*;
 use crate::broadcast::Problem;
+use crate::broadcast::block::Filters;
 use crate::broadcast::opening::Place;
 use crate::record::cursor::TopicMark;
-use crate::record::{Cursor, Filter, OnSlow, ValueForm};
+use crate::record::{Cursor, Filter, OnSlow, TopicName, ValueForm};
 use crate::wire::Format;
 use bytes::Bytes;
 use std::sync::Arc;
+use std::time::Instant;
 
 fn viewer(ids: Ids, form: ValueForm, until: Option<Until>) -> Viewer {
     filtering(None, ids, form, until)
@@ -31,9 +33,44 @@ fn filtering(filter: Option<Filter>, ids: Ids, form: ValueForm, until: Option<Un
     Viewer::new(manner, filter.map(Arc::new), until, &opening, 0)
 }
 
-fn record(partition: i32, offset: i64, value: &'static str) -> Record {
+/// What the viewer makes of a record that comes alone; whether it was given.
+fn record(
+    viewer: &mut Viewer,
+    (partition, offset): (i32, i64),
+    value: &'static str,
+    out: &mut BytesMut,
+) -> bool {
     let (topic, value) = (TopicName::parse("t").expect("a legal name"), Some(Bytes::from(value)));
-    Record { topic, partition, offset, timestamp: None, key: None, value, headers: vec![] }
+    pass(
+        viewer,
+        Passed::Record(Record {
+            topic,
+            partition,
+            offset,
+            timestamp: None,
+            key: None,
+            value,
+            headers: vec![],
+        }),
+        out,
+    )
+}
+
+fn pass(viewer: &mut Viewer, passed: Passed, out: &mut BytesMut) -> bool {
+    let segment = &viewer.track().cursor().segments[0];
+    let (mark, mut before, mut after) = (segment.topic, segment.next.clone(), segment.next.clone());
+    let (partition, next) = passed.next();
+    (before[partition], after[partition]) = (before[partition].min(next - 1), next);
+    let block = Block::new(
+        mark,
+        vec![passed],
+        (before.into(), after.into()),
+        (Instant::now(), 0),
+        Filters::default(),
+    );
+    let (given, frames) = viewer.block(0, &block, None, out);
+    out.extend_from_slice(&frames.unwrap_or_default());
+    given > 0
 }
 
 fn lines(out: &mut BytesMut) -> Vec<Value> {
@@ -48,8 +85,8 @@ fn next(line: &Value) -> Option<Vec<i64>> {
 #[test]
 fn the_cursor_of_a_record_stands_behind_it() {
     let (mut viewer, mut out) = (viewer(Ids::Event, ValueForm::Auto, None), BytesMut::new());
-    assert!(viewer.record(&record(1, 6, "1"), &mut out) && viewer.record(&record(0, 2, "2"), &mut out));
-    assert!(!viewer.record(&record(1, 6, "1"), &mut out));
+    assert!(record(&mut viewer, (1, 6), "1", &mut out) && record(&mut viewer, (0, 2), "2", &mut out));
+    assert!(!record(&mut viewer, (1, 6), "1", &mut out));
     let lines = lines(&mut out);
     assert_eq!(lines.iter().map(next).collect::<Vec<_>>(), [Some(vec![0, 7]), Some(vec![3, 7])]);
 }
@@ -58,13 +95,13 @@ fn the_cursor_of_a_record_stands_behind_it() {
 fn of_a_flush_only_the_last_record_has_a_cursor() {
     let (mut viewer, mut out) = (viewer(Ids::Flush, ValueForm::Auto, None), BytesMut::new());
     for offset in 0..3 {
-        viewer.record(&record(0, offset, "0"), &mut out);
+        record(&mut viewer, (0, offset), "0", &mut out);
     }
     viewer.flush(&mut out);
     viewer.flush(&mut out);
     assert_eq!(lines(&mut out).iter().map(next).collect::<Vec<_>>(), [None, None, Some(vec![3, 0])]);
     // An event closes the flush: nothing it speaks of comes after it.
-    viewer.record(&record(0, 3, "0"), &mut out);
+    record(&mut viewer, (0, 3), "0", &mut out);
     viewer.checkpoint(&mut out);
     assert_eq!(lines(&mut out).iter().map(next).collect::<Vec<_>>(), [Some(vec![4, 0]), Some(vec![4, 0])]);
 }
@@ -73,7 +110,7 @@ fn of_a_flush_only_the_last_record_has_a_cursor() {
 fn a_value_that_is_no_json_is_told_with_the_cursor_behind_it() {
     for ids in [Ids::Event, Ids::Flush] {
         let (mut viewer, mut out) = (viewer(ids, ValueForm::Json, None), BytesMut::new());
-        viewer.record(&record(0, 0, "no"), &mut out);
+        record(&mut viewer, (0, 0), "no", &mut out);
         viewer.flush(&mut out);
         let lines = lines(&mut out);
         assert_eq!(next(&lines[0]), Some(vec![1, 0]));
@@ -85,9 +122,9 @@ fn a_value_that_is_no_json_is_told_with_the_cursor_behind_it() {
 #[test]
 fn a_position_that_moved_is_untold_until_something_tells_it() {
     let (mut viewer, mut out) = (viewer(Ids::Event, ValueForm::Auto, None), BytesMut::new());
-    viewer.reached_end(&TopicName::parse("t").expect("a legal name"), 0, 5, &mut out);
+    pass(&mut viewer, Passed::Moved { partition: 0, next: 5 }, &mut out);
     assert!(viewer.untold() && out.is_empty());
-    viewer.record(&record(1, 0, "1"), &mut out);
+    record(&mut viewer, (1, 0), "1", &mut out);
     assert!(!viewer.untold());
     assert_eq!(next(&lines(&mut out)[0]), Some(vec![5, 1]));
 }
@@ -107,7 +144,7 @@ fn what_a_filter_does_not_want_moves_the_position_and_writes_nothing() {
     for ids in [Ids::Event, Ids::Flush] {
         let (mut viewer, mut out) = (filtering(Some(ones()), ids, ValueForm::Json, None), BytesMut::new());
         for (offset, value) in [(0, "0"), (1, "1"), (2, "no json"), (3, "2")] {
-            assert_eq!(viewer.record(&record(0, offset, value), &mut out), value == "1");
+            assert_eq!(record(&mut viewer, (0, offset), value, &mut out), value == "1");
         }
         viewer.flush(&mut out);
         // The last id of a flush stands behind all that the flush considered.
@@ -128,7 +165,7 @@ fn caught_up_and_the_end_come_though_everything_is_filtered_out() {
     for partition in [0, 1] {
         for offset in 0..9 {
             assert!(out.is_empty() && !viewer.track().finished());
-            viewer.record(&record(partition, offset, "1"), &mut out);
+            record(&mut viewer, (partition, offset), "1", &mut out);
         }
     }
     assert!(viewer.track().finished());

@@ -1,6 +1,6 @@
 //! Batches of events, and what each message of a partition's queue means.
 
-use super::{Event, Position};
+use super::Event;
 use crate::kafka::error::{Error, Remedy, Written};
 use crate::kafka::ffi::{Fetched, PartitionQueue, Taken, Trouble};
 use crate::record::{Record, TopicName};
@@ -89,15 +89,6 @@ fn meaning(trouble: Trouble, topic: &TopicName) -> Error {
         }
         _ => Error::from_code(code, Some(topic), Written::No),
     }
-}
-
-/// A failure for each position that `of` gives an error for.
-pub fn failures(positions: &[Position], of: impl Fn(&Position) -> Option<Error>) -> Vec<Event> {
-    let failed = |position: &Position| {
-        let (topic, partition) = (position.topic.clone(), position.partition);
-        of(position).map(|error| Event::Failed { topic, partition, error })
-    };
-    positions.iter().filter_map(failed).collect()
 }
 
 fn record(topic: TopicName, partition: i32, fetched: &Fetched) -> Record {

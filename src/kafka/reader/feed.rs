@@ -1,12 +1,13 @@
 //! A reader of many topics' tails, whose partitions come and go while it reads.
 //!
-//! One consumer, one thread. What was read is handed to a [`Sink`] on that very thread, as soon as it is there: it never
-//! waits for anybody, so nothing is held up and nothing piles up. Changes are made by whoever asks for them, because they
+//! One consumer, one thread. What was read is handed to a [`Sink`] on that very thread, as soon as it is there. The thread
+//! waits for nobody: what the sink does not want yet stays in the client's queues, partition by partition, and fetching
+//! stops where they are full. Changes are made by whoever asks for them, because they
 //! wait for Kafka; the thread is only told which queues there are.
 
 use super::batch::{Batch, Source};
 use super::bell::Bell;
-use super::{Event, Position};
+use super::{Event, Pace, Position};
 use crate::kafka::context::{Context, Role};
 use crate::kafka::error::{Error, Remedy, Written};
 use crate::kafka::settings::Settings;
@@ -30,6 +31,10 @@ const OBEDIENCE: Duration = Duration::from_secs(10);
 pub trait Sink<T>: Send + 'static {
     /// Takes what was read of one partition, in its order.
     fn take(&mut self, owner: &T, events: Vec<Event>);
+
+    /// Whether it takes more of `owner` now. If not, it is asked again whenever anything was read, and when the feed is
+    /// nudged; what waits meanwhile fills the client's queue, and then no more is fetched.
+    fn wants(&self, owner: &T) -> bool;
 
     /// Called when all partitions had their turn, and again at the time that it gives.
     fn settle(&mut self) -> Option<Instant>;
@@ -82,9 +87,13 @@ impl<T: Clone + Send + 'static> Feed<T> {
     ///
     /// # Errors
     /// When no client can be made, or no thread can be had.
-    pub fn start(settings: &Settings, isolation: Isolation, sink: impl Sink<T>) -> Result<Self, Error> {
+    pub fn start(
+        settings: &Settings,
+        (isolation, pace): (Isolation, Pace),
+        sink: impl Sink<T>,
+    ) -> Result<Self, Error> {
         let context = settings.context(Role::Reader);
-        let recipe = settings.feed(isolation);
+        let recipe = settings.feed(isolation, pace);
         let consumer = BaseConsumer::from_config_and_context(&recipe, context).map_err(Error::from_client)?;
         let consumer = Arc::new(consumer);
         let assigned = Assigned {
@@ -139,6 +148,14 @@ impl<T: Clone + Send + 'static> Feed<T> {
             Ok(())
         })
         .await
+    }
+}
+
+impl<T: Send + 'static> Feed<T> {
+    /// What has the feed ask its sink again whether it wants more.
+    pub fn nudge(&self) -> impl Fn() + Send + Sync + use<T> {
+        let bell = self.inner.bell.clone();
+        move || bell.ring(ORDERS)
     }
 }
 
@@ -260,18 +277,23 @@ impl<T: Clone> Inner<T> {
 impl<T> Inner<T> {
     /// The thread.
     fn read(&self, consumer: &BaseConsumer<Context>, mut sink: impl Sink<T>) {
-        let (mut ready, mut due) = (Vec::new(), None);
+        let (mut ready, mut due, mut held) = (Vec::new(), None, Vec::new());
         let mut sources: Vec<Option<(Source<Context>, T)>> = Vec::new();
         while self.bell.wait(&mut ready, due).is_some() {
             if ready.first() == Some(&true) {
                 self.obey(&mut sources);
             }
+            held.drain(..).for_each(|pull: usize| ready[pull] = true);
             // Nothing of a partition comes here, but librdkafka wants its queue served all the same.
             while consumer.poll(Duration::ZERO).is_some() {}
             for (pull, source) in
                 sources.iter_mut().enumerate().filter(|(pull, _)| ready.get(*pull) == Some(&true))
             {
                 let Some((source, owner)) = source else { continue };
+                if !sink.wants(owner) {
+                    held.push(pull);
+                    continue;
+                }
                 let mut batch = Batch::default();
                 if !batch.take(source) {
                     self.bell.ring(pull);

@@ -34,6 +34,10 @@ pub struct Streams {
     pub live: Gauge,
     ring_bytes: Gauge,
     ring_age: Gauge<f64, AtomicU64>,
+    /// Stretches of the logs that were begun for who was behind.
+    pub history_begun: Counter,
+    /// Times who was behind found such a stretch that was there already.
+    pub history_shared: Counter,
 }
 
 impl Streams {
@@ -53,6 +57,8 @@ impl Streams {
             live: Gauge::default(),
             ring_bytes: Gauge::default(),
             ring_age: Gauge::default(),
+            history_begun: Counter::default(),
+            history_shared: Counter::default(),
         };
         of.register("streams", "Open streams", streams.open.clone());
         of.register("streams_opened", "Streams that were opened", streams.opened.clone());
@@ -80,6 +86,10 @@ impl Streams {
         of.register_with_unit("ring", bytes, Unit::Bytes, streams.ring_bytes.clone());
         let age = "Age of the oldest records in a ring of a live topic";
         of.register_with_unit("ring_age", age, Unit::Seconds, streams.ring_age.clone());
+        let begun = "Stretches of the logs that were begun for streams and pages that were behind";
+        of.register("history_reads", begun, streams.history_begun.clone());
+        let shared = "Times a stream or page that was behind found such a stretch that was read already";
+        of.register("history_hits", shared, streams.history_shared.clone());
         streams
     }
 

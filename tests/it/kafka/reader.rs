@@ -1,24 +1,22 @@
-//! One reader of several topics: what it tells of each partition, and that one's trouble is not the others'.
+//! One feed of several topics: what it tells of each partition, and that one's trouble is not the others'.
 
-use super::{name, settings};
+use super::{Reader, name, settings};
 use crate::harness::{Context, Draft, Kafka, Test, within};
 use crate::tests;
-use sluicegate::dev::ApiKey;
-use sluicegate::kafka::reader::{Event, Position, Reader};
-use sluicegate::kafka::{Error, Settings};
+use sluicegate::kafka::Error;
+use sluicegate::kafka::reader::{Event, Position};
 use sluicegate::record::{Isolation, Record};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 pub fn tests() -> Vec<Test> {
     tests![
-        one_reader_reads_several_topics_in_order_and_tells_the_end_of_each_partition,
+        one_feed_reads_several_topics_in_order_and_tells_the_end_of_each_partition,
         a_partition_ends_behind_markers_and_aborted_records needs [Transactions],
         an_open_transaction_ends_a_partition_only_for_readers_of_committed_records needs [Transactions],
         what_cannot_be_read_fails_alone,
-        all_topics_are_asked_for_at_once_before_anything_is_read,
         the_first_record_comes_at_once,
-        a_reader_without_positions_is_silent_until_it_is_dropped,
+        a_feed_without_positions_is_silent_until_it_is_dropped,
     ]
 }
 
@@ -26,11 +24,7 @@ fn at(topic: &str, partition: i32, next: i64) -> Position {
     Position { topic: name(topic), partition, next }
 }
 
-fn start(settings: &Settings, isolation: Isolation, positions: Vec<Position>) -> Reader {
-    Reader::start(settings, isolation, positions, ()).expect("a thread")
-}
-
-/// What a reader told of each partition.
+/// What a feed told of each partition.
 #[derive(Default)]
 struct Told {
     records: BTreeMap<(String, i32), Vec<Record>>,
@@ -80,7 +74,7 @@ async fn write(kafka: &Kafka, topic: &str, partition: i32, count: usize) {
     writer.write_all(topic, partition, (0..count).map(|i| Draft::value(format!("{partition}-{i}")))).await;
 }
 
-async fn one_reader_reads_several_topics_in_order_and_tells_the_end_of_each_partition(context: Context) {
+async fn one_feed_reads_several_topics_in_order_and_tells_the_end_of_each_partition(context: Context) {
     let kafka = context.kafka();
     let mut positions = Vec::new();
     let mut topics = Vec::new();
@@ -92,7 +86,7 @@ async fn one_reader_reads_several_topics_in_order_and_tells_the_end_of_each_part
         positions.extend([at(&topic, 0, 0), at(&topic, 1, 4), at(&topic, 2, 0)]);
         topics.push(topic);
     }
-    let mut reader = start(&settings(&kafka), Isolation::Committed, positions);
+    let mut reader = Reader::start(&settings(&kafka), Isolation::Committed, positions).await;
     let mut told = Told::default();
     told.until(&mut reader, |told| told.ends.len() == 9).await;
     for topic in &topics {
@@ -119,7 +113,7 @@ async fn a_partition_ends_behind_markers_and_aborted_records(context: Context) {
     }
     writer.abort().await;
     for (isolation, offsets) in [(Isolation::Committed, vec![0]), (Isolation::Uncommitted, vec![0, 2, 3])] {
-        let mut reader = start(&settings(&kafka), isolation, vec![at(&topic, 0, 0)]);
+        let mut reader = Reader::start(&settings(&kafka), isolation, vec![at(&topic, 0, 0)]).await;
         let mut told = Told::default();
         told.until(&mut reader, |told| told.end(&topic, 0) == Some(5)).await;
         assert_eq!(told.offsets(&topic, 0), offsets, "{isolation:?}");
@@ -135,7 +129,7 @@ async fn an_open_transaction_ends_a_partition_only_for_readers_of_committed_reco
     write(&kafka, &topic, 0, 1).await;
     let mut readers = Vec::new();
     for (isolation, end) in [(Isolation::Committed, 2), (Isolation::Uncommitted, 4)] {
-        let mut reader = start(&settings(&kafka), isolation, vec![at(&topic, 0, 0)]);
+        let mut reader = Reader::start(&settings(&kafka), isolation, vec![at(&topic, 0, 0)]).await;
         let mut told = Told::default();
         told.until(&mut reader, |told| told.end(&topic, 0).is_some()).await;
         assert_eq!((told.end(&topic, 0), told.offsets(&topic, 0)), (Some(end), (0..end).collect()));
@@ -152,15 +146,17 @@ async fn what_cannot_be_read_fails_alone(context: Context) {
     let (kafka, topic) = (context.kafka(), context.topic("t", 2).await);
     write(&kafka, &topic, 0, 3).await;
     let missing = context.name("missing");
-    let positions = vec![at(&missing, 0, 0), at(&topic, 0, 1), at(&topic, 1, 99), at(&topic, 7, 0)];
-    let began = Instant::now();
-    let mut reader = start(&settings(&kafka), Isolation::Committed, positions);
+    let positions = vec![at(&topic, 0, 1), at(&topic, 1, 99), at(&topic, 7, 0)];
+    let mut reader = Reader::start(&settings(&kafka), Isolation::Committed, positions).await;
     let mut told = Told::default();
-    told.until(&mut reader, |told| told.failed.len() == 3 && told.end(&topic, 0).is_some()).await;
+    let began = Instant::now();
+    let failed =
+        reader.assign(&name(&missing), vec![at(&missing, 0, 0)]).await.expect_err("there is no such topic");
+    assert!(matches!(failed, Error::TopicNotFound(_)), "{failed:?}");
     assert!(began.elapsed() < Duration::from_secs(20), "not after librdkafka's half minute");
+    told.until(&mut reader, |told| told.failed.len() == 2 && told.end(&topic, 0).is_some()).await;
     assert_eq!((told.offsets(&topic, 0), told.end(&topic, 0)), (vec![1, 2], Some(3)));
     let failed = |topic: &str, partition| &told.failed[&(topic.to_owned(), partition)];
-    assert!(matches!(failed(&missing, 0), Error::TopicNotFound(_)), "{:?}", failed(&missing, 0));
     assert!(matches!(failed(&topic, 1), Error::OffsetOutOfRange), "{:?}", failed(&topic, 1));
     let error = failed(&topic, 7);
     assert!(matches!(error, Error::PartitionOutOfRange { .. }), "{error:?}");
@@ -168,24 +164,6 @@ async fn what_cannot_be_read_fails_alone(context: Context) {
     write(&kafka, &topic, 0, 1).await;
     told.until(&mut reader, |told| told.end(&topic, 0) == Some(4)).await;
     assert_eq!(told.offsets(&topic, 0), [1, 2, 3]);
-}
-
-async fn all_topics_are_asked_for_at_once_before_anything_is_read(context: Context) {
-    let own = context.own_broker().await;
-    let kafka = own.kafka();
-    let topics: Vec<_> = (0..12).map(|i| format!("t{i}")).collect();
-    for topic in &topics {
-        kafka.create_topic(topic, 1, &[]).await;
-        write(&kafka, topic, 0, 1).await;
-    }
-    let before = own.broker().requests(ApiKey::Metadata);
-    let positions = topics.iter().map(|topic| at(topic, 0, 0)).collect();
-    let mut reader = start(&settings(&kafka), Isolation::Committed, positions);
-    let mut told = Told::default();
-    told.until(&mut reader, |told| told.records.len() == 12).await;
-    // A client asks once by itself when it has connected, and may ask for what it was just told of.
-    let asked = own.broker().requests(ApiKey::Metadata) - before;
-    assert!(asked <= 4, "{asked} requests for metadata");
 }
 
 async fn the_first_record_comes_at_once(context: Context) {
@@ -197,7 +175,7 @@ async fn the_first_record_comes_at_once(context: Context) {
     // then, but not each time.
     for _ in 0..10 {
         let began = Instant::now();
-        let mut reader = start(&settings, Isolation::Committed, vec![at(&topic, 0, 0)]);
+        let mut reader = Reader::start(&settings, Isolation::Committed, vec![at(&topic, 0, 0)]).await;
         let mut told = Told::default();
         told.until(&mut reader, |told| !told.records.is_empty()).await;
         best = best.min(began.elapsed());
@@ -208,13 +186,10 @@ async fn the_first_record_comes_at_once(context: Context) {
     panic!("the first record took {best:?} at best");
 }
 
-async fn a_reader_without_positions_is_silent_until_it_is_dropped(context: Context) {
-    let (held, mut dropped) = tokio::sync::oneshot::channel::<()>();
-    let mut reader =
-        Reader::start(&settings(&context.kafka()), Isolation::Committed, Vec::new(), held).expect("a thread");
+async fn a_feed_without_positions_is_silent_until_it_is_dropped(context: Context) {
+    let mut reader = Reader::start(&settings(&context.kafka()), Isolation::Committed, Vec::new()).await;
     let silent = tokio::time::timeout(Duration::from_millis(200), reader.next()).await;
     assert!(silent.is_err(), "neither an event nor an end");
-    assert!(dropped.try_recv().is_err());
-    drop(reader);
-    within("the end of its thread", dropped).await.expect_err("what it held is dropped");
+    let ended = reader.stop();
+    within("the end of its thread", ended).await;
 }

@@ -1,13 +1,13 @@
 //! A batch that cannot be read: its partition stands still and says so, and nothing behind it is given.
 
-use super::{name, settings};
+use super::{Reader, name, settings};
 use crate::harness::{Context, Draft, OwnBroker, Test, off_thread, within};
 use crate::tests;
 use kafka_protocol::messages::ProduceRequest;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType};
 use sluicegate::kafka::Error;
-use sluicegate::kafka::reader::{Event, Position, Reader};
+use sluicegate::kafka::reader::{Event, Position};
 use sluicegate::record::Isolation;
 use std::time::Duration;
 
@@ -66,11 +66,12 @@ async fn a_batch_that_does_not_decompress_fails_its_partition(context: Context) 
     writer.write("t", 0, &Draft::value("before")).await;
     write_raw(&own, "t", undecipherable()).await;
     assert_eq!(writer.write("t", 0, &Draft::value("behind")).await, 2);
+    let settings = settings(&kafka);
     let start = |next| {
         let position = Position { topic: name("t"), partition: 0, next };
-        Reader::start(&settings(&kafka), Isolation::Committed, vec![position], ()).expect("a thread")
+        Reader::start(&settings, Isolation::Committed, vec![position])
     };
-    let (mut reader, mut offsets) = (start(0), Vec::new());
+    let (mut reader, mut offsets) = (start(0).await, Vec::new());
     let error = loop {
         let events = within("events", reader.next()).await.expect("the reader reads on");
         let mut failed = None;
@@ -90,6 +91,6 @@ async fn a_batch_that_does_not_decompress_fails_its_partition(context: Context) 
     let more = tokio::time::timeout(Duration::from_millis(1500), reader.next()).await;
     assert!(more.is_err(), "nothing follows: {more:?}");
     // Behind it all is well.
-    let events = within("events", start(2).next()).await.expect("the reader reads on");
+    let events = within("events", start(2).await.next()).await.expect("the reader reads on");
     assert!(matches!(&events[0], Event::Record(record) if record.offset == 2), "{events:?}");
 }

@@ -121,7 +121,8 @@ async fn a_client_is_told_of_what_it_has_too_many_streams(context: Context) {
     }
 }
 
-/// A stream that reads the log for a client that takes nothing.
+/// A stream that reads the log for a client that takes nothing. It sees uncommitted records, so nobody who sees only committed
+/// ones can read by its reader.
 pub async fn stuck(context: &Context, gateway: &Gateway) -> Socket {
     let (topic, writer) = (context.topic("stuck", 1).await, context.kafka().writer());
     let value = "x".repeat(500_000);
@@ -129,7 +130,7 @@ pub async fn stuck(context: &Context, gateway: &Gateway) -> Socket {
         writer.write(&topic, 0, &Draft::value(&value)).await;
     }
     let mut socket = Socket::connect(gateway.address()).await;
-    let path = format!("/v1/topics/{topic}/stream?from=earliest");
+    let path = format!("/v1/topics/{topic}/stream?from=earliest&isolation=uncommitted");
     socket.write(format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", gateway.address())).await;
     until("the log is read", async || (gateway.metric("sluicegate_stream_readers").await == 1).then_some(()))
         .await;
