@@ -167,6 +167,22 @@ pub enum Error {
 }
 
 impl Error {
+    /// What streams and pages are refused for, other than what was asked of them.
+    const REFUSALS: [&str; 6] = ["all", "topic", "address", "principal", "readers", "shutdown"];
+
+    /// Which of those it is.
+    fn refusal(&self) -> Option<&'static str> {
+        match self {
+            Self::Crowded(Crowded::InAll) => Some("all"),
+            Self::Crowded(Crowded::Topic(_)) => Some("topic"),
+            Self::Crowded(Crowded::Address) => Some("address"),
+            Self::Crowded(Crowded::Principal) => Some("principal"),
+            Self::Full(_) => Some("readers"),
+            Self::Draining(_) => Some("shutdown"),
+            Self::Kafka(_) | Self::TooWide(_) | Self::Lost(_) => None,
+        }
+    }
+
     /// Whether no waiting mends it.
     fn is_final(&self) -> bool {
         match self {
@@ -208,7 +224,7 @@ impl Broadcast {
     ) -> Self {
         let (readers, bytes) = (streams.max_readers, streams.history_bytes);
         metrics.streams.max_readers.set(streams.max_readers as i64);
-        metrics.streams.expect(&End::ALL.map(End::as_str), &LOSSES.map(Loss::as_str));
+        metrics.streams.expect(&Error::REFUSALS, &End::ALL.map(End::as_str), &LOSSES.map(Loss::as_str));
         let bounds = Bounds { bytes: streams.ring_bytes, age: streams.ring_age };
         let terms = Terms { bounds, linger: streams.linger };
         let history = History::new(settings.clone(), readers, bytes, metrics.clone());
@@ -234,6 +250,11 @@ impl Broadcast {
     /// [`Error::Draining`], [`Error::Crowded`], [`Error::Full`], [`Error::TooWide`], [`Error::Lost`], or what Kafka said to
     /// the question where the topics begin and end.
     pub async fn open(&self, reading: Reading, manner: Manner, client: &Client) -> Result<Stream, Error> {
+        let opened = self.admit(reading, manner, client).await;
+        opened.inspect_err(|error| self.shared.refuse(error))
+    }
+
+    async fn admit(&self, reading: Reading, manner: Manner, client: &Client) -> Result<Stream, Error> {
         if self.shared.drain.has_begun() {
             return Err(Error::Draining(self.shared.drain.after()));
         }
@@ -248,7 +269,7 @@ impl Broadcast {
     /// # Errors
     /// As for [`Broadcast::open`].
     pub async fn page(&self, reading: &Reading, limits: PageLimits) -> Result<Page, Error> {
-        page::read(&self.shared, reading, limits).await
+        page::read(&self.shared, reading, limits).await.inspect_err(|error| self.shared.refuse(error))
     }
 
     /// Reads one record.
@@ -292,6 +313,13 @@ impl Shared {
             freed.map_err(|_| Error::Full(self.max_readers))?;
         }
         Ok(())
+    }
+
+    /// Counts what is refused.
+    fn refuse(&self, error: &Error) {
+        if let Some(reason) = error.refusal() {
+            self.metrics.streams.refused(reason);
+        }
     }
 
     /// Counts what was lost.

@@ -188,7 +188,8 @@ impl Keeper {
         {
             return Ok(feed.clone());
         }
-        let feed = Arc::new(Feed::start(&self.settings, (isolation, Pace::History), Recorder::default())?);
+        let recorder = Recorder::new(self.shared.metrics.clone());
+        let feed = Arc::new(Feed::start(&self.settings, (isolation, Pace::History), recorder)?);
         self.feeds.insert(reader, (isolation, feed.clone()));
         self.measure();
         Ok(feed)

@@ -133,10 +133,17 @@ impl Live {
 }
 
 /// Hands what was read to the tapes, on the feed's thread.
-#[derive(Default)]
 pub(super) struct Recorder {
     /// Tapes that have something that somebody is still to be woken for.
     unsettled: Vec<Arc<Tape>>,
+    metrics: Arc<Metrics>,
+}
+
+impl Recorder {
+    /// Nothing was read yet.
+    pub(super) fn new(metrics: Arc<Metrics>) -> Self {
+        Self { unsettled: Vec::new(), metrics }
+    }
 }
 
 impl Sink<Arc<Tape>> for Recorder {
@@ -154,7 +161,7 @@ impl Sink<Arc<Tape>> for Recorder {
     fn settle(&mut self) -> Option<Instant> {
         let (now, mut next) = (Instant::now(), None);
         self.unsettled.retain(|tape| {
-            let due = tape.settle(now);
+            let due = tape.settle(now, |bytes| self.metrics.streams.flush.observe(bytes as f64));
             next = [next, due].into_iter().flatten().min();
             due.is_some()
         });
@@ -229,7 +236,8 @@ impl Keeper {
 
     fn feed(&mut self, isolation: Isolation) -> Result<&Feed<Arc<Tape>>, KafkaError> {
         if !self.feeds.contains_key(&isolation) {
-            let feed = Feed::start(&self.settings, (isolation, Pace::Tail), Recorder::default())?;
+            let feed =
+                Feed::start(&self.settings, (isolation, Pace::Tail), Recorder::new(self.metrics.clone()))?;
             self.feeds.insert(isolation, feed);
         }
         Ok(&self.feeds[&isolation])

@@ -261,6 +261,7 @@ impl<'a> Pager<'a> {
 
     fn into_page(self, loss: Option<Loss>) -> Page {
         self.shared.metrics.streams.paged.inc_by(self.count as u64);
+        self.shared.metrics.streams.filtered.inc_by(self.scan.records() as u64);
         self.shared.count(&self.gaps);
         let cursor = self.track.cursor().clone();
         Page {

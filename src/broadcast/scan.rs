@@ -35,6 +35,11 @@ impl Scan {
         self.begun.get_or_insert(now);
     }
 
+    /// How many records were passed over.
+    pub fn records(&self) -> usize {
+        self.records
+    }
+
     /// Whether that was as much as may be.
     pub fn is_over(&self, now: Instant) -> bool {
         self.records >= RECORDS || self.bytes >= BYTES || self.begun.is_some_and(|begun| now - begun >= TIME)

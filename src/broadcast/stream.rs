@@ -6,18 +6,19 @@
 //! no retry can mend (told as [`Item::Fault`]). Kafka being away ends nothing: the stream waits.
 
 use super::admission::Admitted;
-use super::block::Block;
+use super::block::{Block, Passed};
 use super::follower::{Follower, Step as Read};
 use super::opening::Opening;
 use super::tally::{End, Tally};
 use super::viewer::{Terms, Viewer};
 use super::{Error, Manner, Reading, Shared, now};
-use crate::record::{Cursor, Loss};
+use crate::record::{Cursor, Loss, Record};
 use bytes::{Bytes, BytesMut};
 use rand::RngExt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::time::Instant;
 
 mod due;
 mod places;
@@ -29,6 +30,9 @@ use waits::{Drained, Question, Step};
 
 /// How long to wait before asking again for a place to go on from, when Kafka is away.
 const REOPEN_WAIT: Duration = Duration::from_secs(1);
+
+/// How often a stream tells how long a record took to it.
+const TIME: Duration = Duration::from_secs(1);
 
 /// A part of a stream.
 #[derive(Debug)]
@@ -60,6 +64,8 @@ pub struct Stream {
     clock: Clock,
     drained: Drained,
     over: Over,
+    /// When it was told last how long a record took.
+    timed: Instant,
     tally: Arc<Tally>,
     _admitted: Admitted,
 }
@@ -111,6 +117,7 @@ impl Stream {
             overrun: false,
             due,
             over: Over::No,
+            timed: Instant::now(),
             tally: Arc::default(),
             _admitted: admitted,
         };
@@ -196,7 +203,7 @@ impl Stream {
             Some(What::Checkpoint) => self.viewer.checkpoint(&mut self.head),
             Some(What::Moved) if self.viewer.untold() => self.viewer.checkpoint(&mut self.head),
             Some(What::Moved) => {}
-            Some(What::Look) if self.gives_up() => self.drain(End::Slow),
+            Some(What::Look) if self.lags() => self.drain(End::Slow),
             Some(What::Look) => self.look(),
             Some(What::Until) => self.leave(Duration::ZERO),
             Some(What::Reopen) => self.question = Some(Question::Opening(self.place())),
@@ -225,6 +232,7 @@ impl Stream {
         self.viewer.flush(&mut self.head);
         self.shared_frames = frames;
         self.count(taken);
+        self.time(block);
         self.overrun &= self.follower.as_ref().is_some_and(Follower::is_behind);
         if self.viewer.untold() {
             self.due.moved();
@@ -235,10 +243,26 @@ impl Stream {
         self.check_room();
     }
 
-    fn count(&self, records: usize) {
+    fn count(&mut self, records: usize) {
+        self.shared.metrics.streams.filtered.inc_by(self.viewer.passed_over());
         if records > 0 {
             self.shared.metrics.streams.records.inc_by(records as u64);
             self.tally.records_given(records as u64);
+        }
+    }
+
+    /// Tells now and then how long ago what is given was stamped, while it is given as it comes.
+    fn time(&mut self, block: &Block) {
+        let now = Instant::now();
+        let lives =
+            self.viewer.track().caught_up() && !self.follower.as_ref().is_some_and(Follower::is_behind);
+        if lives
+            && now >= self.timed + TIME
+            && let Some(Passed::Record(Record { timestamp: Some(stamp), .. })) = block.passed().last()
+        {
+            self.timed = now;
+            let age = u64::try_from(super::now().saturating_sub(*stamp)).unwrap_or_default();
+            self.shared.metrics.streams.delay(Duration::from_millis(age));
         }
     }
 

@@ -208,8 +208,9 @@ impl Tape {
         }
     }
 
-    /// Wakes those whose time has come; when to ask again though nothing was appended.
-    pub fn settle(&self, now: Instant) -> Option<Instant> {
+    /// Wakes those whose time has come, and tells `flushed` about how many bytes waited for them; when to ask again though
+    /// nothing was appended.
+    pub fn settle(&self, now: Instant, flushed: impl Fn(u64)) -> Option<Instant> {
         let mut audience = self.audience();
         let (appended, over) = {
             let mut state = self.state();
@@ -226,6 +227,7 @@ impl Tape {
                 Some(due) if due > now && !over => next = Some(next.map_or(due, |next| next.min(due))),
                 None if !over => {}
                 _ => {
+                    flushed(appended - cohort.appended);
                     (cohort.rung, cohort.appended) = (Some(now), appended);
                     cohort.bells.iter().for_each(|(_, bell)| bell.ring());
                 }
@@ -251,7 +253,7 @@ impl Tape {
             state.ring.seal(now);
             state.over.get_or_insert(error);
         }
-        self.settle(now);
+        self.settle(now, |_| {});
     }
 
     /// Lets `bell` ring for what is appended from now on. Frames may wait as long as `flush`; who has a `filter` shares what

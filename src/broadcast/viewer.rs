@@ -25,6 +25,8 @@ pub struct Viewer {
     caught_up: bool,
     /// Whether the cursor stands further than the last id that was written.
     untold: bool,
+    /// How many records the filter has passed over since it was asked last.
+    passed_over: u64,
     /// What is missing of the last record of a flush in the making: the one that gets the id.
     held: Option<Held>,
     id: String,
@@ -60,7 +62,17 @@ impl Viewer {
     ) -> Self {
         let track = Track::new(opening, until, now);
         let (id, scratch) = (String::new(), Vec::new());
-        Self { track, manner, filter, caught_up: false, untold: false, held: None, id, scratch }
+        Self {
+            track,
+            manner,
+            filter,
+            caught_up: false,
+            untold: false,
+            passed_over: 0,
+            held: None,
+            id,
+            scratch,
+        }
     }
 
     /// Where the viewer stands.
@@ -170,7 +182,7 @@ impl Viewer {
                 Passed::Record(record) => {
                     match self.track.take(t, record).then(|| wants(nth, record)) {
                         None => {}
-                        Some(false) => self.untold = true,
+                        Some(false) => (self.untold, self.passed_over) = (true, self.passed_over + 1),
                         Some(true) => {
                             let encoded = block.encoded(self.manner.format);
                             self.write(record, encoded.frames.get(encoded.bodies[nth].clone()), out);
@@ -184,6 +196,11 @@ impl Viewer {
             self.tell_caught_up(out);
         }
         (taken, None)
+    }
+
+    /// How many records the filter has passed over since this was asked last.
+    pub fn passed_over(&mut self) -> u64 {
+        std::mem::take(&mut self.passed_over)
     }
 
     /// Ends a flush: everything that was taken is written, the last record with the id.

@@ -128,7 +128,7 @@ impl Library {
 
     fn retire(&mut self, now: Instant) {
         self.readings.iter().for_each(|reading| {
-            reading.tape.settle(now);
+            reading.tape.settle(now, |_| {});
         });
         self.shelf.retire(now);
         self.freed.notify_waiters();
@@ -149,7 +149,7 @@ impl Reading {
             self.held.store(false, Relaxed);
             let events = topic.log().read(&topic.name, partition, &mut self.next[partition], most);
             self.tape.take(events, now);
-            self.tape.settle(now);
+            self.tape.settle(now, |_| {});
         }
     }
 }

@@ -195,7 +195,7 @@ impl World {
         let long = if self.rng.random_bool(0.05) { 400 } else { 0 };
         self.now += Duration::from_millis(self.rng.random_range(0..8) + long);
         for topic in &self.topics {
-            topic.tape.settle(self.now);
+            topic.tape.settle(self.now, |_| {});
             let (bytes, _) = topic.tape.extent(self.now);
             assert!(bytes <= BOUNDS.bytes + SLACK, "a ring of {bytes} bytes");
         }
@@ -249,7 +249,7 @@ impl World {
             }
             self.now += Duration::from_millis(10);
             for topic in &self.topics {
-                topic.tape.settle(self.now);
+                topic.tape.settle(self.now, |_| {});
             }
             for watcher in &mut self.watchers {
                 watcher.watch(&self.topics, &mut self.library, 100, self.now);

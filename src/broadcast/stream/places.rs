@@ -47,11 +47,13 @@ impl Stream {
         }
     }
 
-    /// Whether it was left behind, and is by now further behind than a stream may be.
-    pub(super) fn gives_up(&self) -> bool {
-        let Some(follower) = self.follower.as_ref().filter(|_| self.overrun) else { return false };
+    /// Tells how far behind it is; whether it was left behind, and is by now further behind than a stream may be.
+    pub(super) fn lags(&self) -> bool {
+        let Some(follower) = &self.follower else { return false };
         let (bytes, age) = follower.lag(self.viewer.track());
-        bytes > self.shared.max_lag.bytes as u64 || age > self.shared.max_lag.age
+        self.shared.metrics.streams.lag(age);
+        let most = self.shared.max_lag;
+        self.overrun && (bytes > most.bytes as u64 || age > most.age)
     }
 
     /// Leaves the place it reads from, to look for it anew.

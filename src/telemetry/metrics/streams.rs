@@ -3,6 +3,7 @@
 use super::Reasons;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -14,6 +15,7 @@ pub struct Streams {
     pub open: Gauge,
     /// Streams that were opened.
     pub opened: Counter,
+    refused: Reasons,
     ended: Reasons,
     gaps: Reasons,
     /// Records written to streams.
@@ -38,13 +40,26 @@ pub struct Streams {
     pub history_begun: Counter,
     /// Times who was behind found such a stretch that was there already.
     pub history_shared: Counter,
+    /// Records that filters passed over.
+    pub filtered: Counter,
+    /// Bytes of records that wait together for a flush, about.
+    pub flush: Histogram,
+    lag: Histogram,
+    delay: Histogram,
 }
+
+/// Upper bounds of how long streams are behind, in seconds.
+const LAGS: [f64; 7] = [0.0, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0];
+
+/// Upper bounds of the sizes of flushes, in bytes.
+const FLUSHES: [f64; 7] = [512.0, 2048.0, 8192.0, 16384.0, 32768.0, 65536.0, 262_144.0];
 
 impl Streams {
     pub(super) fn register(of: &mut Registry) -> Self {
         let streams = Self {
             open: Gauge::default(),
             opened: Counter::default(),
+            refused: Reasons::default(),
             ended: Reasons::default(),
             gaps: Reasons::default(),
             records: Counter::default(),
@@ -59,9 +74,15 @@ impl Streams {
             ring_age: Gauge::default(),
             history_begun: Counter::default(),
             history_shared: Counter::default(),
+            filtered: Counter::default(),
+            flush: Histogram::new(FLUSHES),
+            lag: Histogram::new(LAGS),
+            delay: super::seconds(),
         };
         of.register("streams", "Open streams", streams.open.clone());
         of.register("streams_opened", "Streams that were opened", streams.opened.clone());
+        let refused = "Streams and pages that were refused, by reason";
+        of.register("streams_refused", refused, streams.refused.family());
         of.register("streams_ended", "Streams that ended, by reason", streams.ended.family());
         of.register("stream_gaps", "Gaps told to streams and pages, by what was lost", streams.gaps.family());
         of.register("streamed_records", "Records written to streams", streams.records.clone());
@@ -90,7 +111,30 @@ impl Streams {
         of.register("history_reads", begun, streams.history_begun.clone());
         let shared = "Times a stream or page that was behind found such a stretch that was read already";
         of.register("history_hits", shared, streams.history_shared.clone());
+        let filtered = "Records that filters of streams and pages passed over";
+        of.register("filtered_records", filtered, streams.filtered.clone());
+        let flush = "About how many bytes of records waited together until their viewers were woken";
+        of.register_with_unit("stream_flush", flush, Unit::Bytes, streams.flush.clone());
+        let lag = "How far streams were behind the ends of their topics, asked of each every few seconds";
+        of.register_with_unit("stream_lag", lag, Unit::Seconds, streams.lag.clone());
+        let delay = "From a record's timestamp until it was handed to a stream's connection, once a second of each stream";
+        of.register_with_unit("stream_delay", delay, Unit::Seconds, streams.delay.clone());
         streams
+    }
+
+    /// A stream is so far behind the ends of its topics.
+    pub fn lag(&self, age: Duration) {
+        self.lag.observe(age.as_secs_f64());
+    }
+
+    /// A record whose timestamp is so long ago was handed to a connection.
+    pub fn delay(&self, age: Duration) {
+        self.delay.observe(age.as_secs_f64());
+    }
+
+    /// A stream or a page was refused.
+    pub fn refused(&self, reason: &'static str) {
+        self.refused.count(reason);
     }
 
     /// The rings of all live topics hold so much, and go back so far.
@@ -100,7 +144,8 @@ impl Streams {
     }
 
     /// Lets every reason of these lists be there from the start.
-    pub fn expect(&self, ends: &[&'static str], losses: &[&'static str]) {
+    pub fn expect(&self, refusals: &[&'static str], ends: &[&'static str], losses: &[&'static str]) {
+        self.refused.expect(refusals);
         self.ended.expect(ends);
         self.gaps.expect(losses);
     }

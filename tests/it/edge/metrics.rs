@@ -12,6 +12,7 @@ pub fn tests() -> Vec<Test> {
         what_happens_is_counted,
         what_goes_wrong_is_counted,
         why_streams_end_is_counted,
+        how_streams_are_served_is_counted,
         records_under_way_are_counted,
         the_clients_of_kafka_are_counted_by_what_they_are_for,
         whether_kafka_answers_is_told,
@@ -201,6 +202,42 @@ async fn why_streams_end_is_counted(context: Context) {
     assert_eq!(samples[r#"sluicegate_streams_ended_total{reason="shutdown"}"#], 0.0, "there from the start");
     assert_eq!(samples[r#"sluicegate_stream_gaps_total{reason="expired"}"#], 0.0);
     assert_eq!((samples["sluicegate_streams"], samples["sluicegate_streams_opened_total"]), (0.0, 3.0));
+}
+
+async fn how_streams_are_served_is_counted(context: Context) {
+    let crowded = |config: &mut Config| config.streams.max_streams_per_topic = 2;
+    let (gateway, topic) = (context.gateway_with(crowded).await, context.topic("served", 1).await);
+    for n in 0..4 {
+        gateway.produce(&topic, &format!("key={}", n % 2), "1").await.receipt();
+    }
+    let mut live = gateway.stream(&topic, "").await;
+    let mut odd = gateway.stream(&topic, "from=earliest&key=1").await;
+    odd.records(2).await;
+    send(gateway.streaming(&topic, "errors=status")).await.refusal(503, "overloaded");
+    gateway.page(&topic, "from=earliest&key=1").await.json(200);
+    live.expect("ready").await;
+    let told = async || samples(&gateway).await;
+    // A stream tells how long a record took about once a second.
+    until("how long a record took", async || {
+        gateway.produce(&topic, "key=1", "1").await.receipt();
+        (told().await["sluicegate_stream_delay_seconds_count"] >= 2.0).then_some(())
+    })
+    .await;
+    live.records(1).await;
+    let samples = until("how far streams are behind", async || {
+        let samples = told().await;
+        (samples["sluicegate_stream_lag_seconds_count"] >= 2.0).then_some(samples)
+    })
+    .await;
+    assert_eq!(of(&samples, r#"sluicegate_streams_refused_total{reason="topic"}"#), 1.0);
+    assert_eq!(of(&samples, r#"sluicegate_streams_refused_total{reason="readers"}"#), 0.0);
+    assert!(of(&samples, "sluicegate_filtered_records_total") >= 4.0, "two of the stream, two of the page");
+    assert!(of(&samples, "sluicegate_stream_flush_bytes_count") >= 1.0);
+    assert!(of(&samples, "sluicegate_stream_delay_seconds_sum") < 60.0);
+    assert_eq!(
+        of(&samples, r#"sluicegate_stream_lag_seconds_bucket{le="+Inf"}"#),
+        of(&samples, "sluicegate_stream_lag_seconds_count")
+    );
 }
 
 async fn records_under_way_are_counted(context: Context) {
