@@ -79,47 +79,57 @@ impl Streams {
             lag: Histogram::new(LAGS),
             delay: super::seconds(),
         };
-        of.register("streams", "Open streams", streams.open.clone());
-        of.register("streams_opened", "Streams that were opened", streams.opened.clone());
+        streams.tell_ends(of);
+        streams.tell_reading(of);
+        streams
+    }
+
+    /// How streams open and end, and what they are given.
+    fn tell_ends(&self, of: &mut Registry) {
+        of.register("streams", "Open streams", self.open.clone());
+        of.register("streams_opened", "Streams that were opened", self.opened.clone());
         let refused = "Streams and pages that were refused, by reason";
-        of.register("streams_refused", refused, streams.refused.family());
-        of.register("streams_ended", "Streams that ended, by reason", streams.ended.family());
-        of.register("stream_gaps", "Gaps told to streams and pages, by what was lost", streams.gaps.family());
-        of.register("streamed_records", "Records written to streams", streams.records.clone());
+        of.register("streams_refused", refused, self.refused.family());
+        of.register("streams_ended", "Streams that ended, by reason", self.ended.family());
+        of.register("stream_gaps", "Gaps told to streams and pages, by what was lost", self.gaps.family());
+        of.register("streamed_records", "Records written to streams", self.records.clone());
         let bytes = "Bytes written to streams, control events among them";
-        of.register_with_unit("streamed", bytes, Unit::Bytes, streams.bytes.clone());
+        of.register_with_unit("streamed", bytes, Unit::Bytes, self.bytes.clone());
         of.register(
             "streams_reopened",
             "Times a stream looked anew for its place, because Kafka was away or its topics changed",
-            streams.reopened.clone(),
+            self.reopened.clone(),
         );
-        of.register("paged_records", "Records given in pages", streams.paged.clone());
-        of.register("stream_readers", "Kafka readers in use by streams and pages", streams.readers.clone());
+    }
+
+    /// How it is read for them.
+    fn tell_reading(&self, of: &mut Registry) {
+        of.register("paged_records", "Records given in pages", self.paged.clone());
+        of.register("stream_readers", "Kafka readers in use by streams and pages", self.readers.clone());
         of.register(
             "stream_readers_limit",
             "Kafka readers that may be in use (streams.max_readers)",
-            streams.max_readers.clone(),
+            self.max_readers.clone(),
         );
         let overrun = "Times a stream was so slow that a ring left it behind";
-        of.register("streams_overrun", overrun, streams.overrun.clone());
-        of.register("live_topics", "Topics whose end is read for all who watch", streams.live.clone());
+        of.register("streams_overrun", overrun, self.overrun.clone());
+        of.register("live_topics", "Topics whose end is read for all who watch", self.live.clone());
         let bytes = "About how many bytes the rings of live topics hold";
-        of.register_with_unit("ring", bytes, Unit::Bytes, streams.ring_bytes.clone());
+        of.register_with_unit("ring", bytes, Unit::Bytes, self.ring_bytes.clone());
         let age = "Age of the oldest records in a ring of a live topic";
-        of.register_with_unit("ring_age", age, Unit::Seconds, streams.ring_age.clone());
+        of.register_with_unit("ring_age", age, Unit::Seconds, self.ring_age.clone());
         let begun = "Stretches of the logs that were begun for streams and pages that were behind";
-        of.register("history_reads", begun, streams.history_begun.clone());
+        of.register("history_reads", begun, self.history_begun.clone());
         let shared = "Times a stream or page that was behind found such a stretch that was read already";
-        of.register("history_hits", shared, streams.history_shared.clone());
+        of.register("history_hits", shared, self.history_shared.clone());
         let filtered = "Records that filters of streams and pages passed over";
-        of.register("filtered_records", filtered, streams.filtered.clone());
+        of.register("filtered_records", filtered, self.filtered.clone());
         let flush = "About how many bytes of records waited together until their viewers were woken";
-        of.register_with_unit("stream_flush", flush, Unit::Bytes, streams.flush.clone());
+        of.register_with_unit("stream_flush", flush, Unit::Bytes, self.flush.clone());
         let lag = "How far streams were behind the ends of their topics, asked of each every few seconds";
-        of.register_with_unit("stream_lag", lag, Unit::Seconds, streams.lag.clone());
+        of.register_with_unit("stream_lag", lag, Unit::Seconds, self.lag.clone());
         let delay = "From a record's timestamp until it was handed to a stream's connection, once a second of each stream";
-        of.register_with_unit("stream_delay", delay, Unit::Seconds, streams.delay.clone());
-        streams
+        of.register_with_unit("stream_delay", delay, Unit::Seconds, self.delay.clone());
     }
 
     /// A stream is so far behind the ends of its topics.
