@@ -25,7 +25,7 @@ use futures_util::future::{self, FutureExt};
 use inherited::Inherited;
 use listener::Listener;
 pub use probe::healthcheck;
-use server::{Server, TURNED_AWAY};
+use server::{Server, TURNED_AWAY, Watchlist};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -35,6 +35,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 /// What is left for the producer to flush, however long the connections took to end.
 const LEAST_FLUSH: Duration = Duration::from_secs(1);
@@ -96,6 +97,7 @@ pub struct App {
     drain: Drain,
     demo: Option<Demo>,
     metrics: Arc<Metrics>,
+    _relief: AbortOnDropHandle<()>,
 }
 
 impl App {
@@ -127,6 +129,9 @@ impl App {
             Produce::new(&config.produce, catalog.clone(), admin.clone(), producer.clone(), metrics.clone());
         let broadcast =
             Broadcast::new(&config.streams, settings, catalog.clone(), metrics.clone(), drain.clone());
+        let watchlist = Watchlist::default();
+        let most_pinned = config.streams.max_pinned_bytes;
+        let relief = watchlist.clone().relieve(broadcast.pinned(), most_pinned, metrics.clone());
         let limits = Limits {
             max_record_bytes: config.produce.max_record_bytes,
             max_head_bytes: config.listen.max_head_bytes,
@@ -153,10 +158,12 @@ impl App {
         let most = descriptors::fit(config.listen.max_connections, reserved(config));
         let routes = router(state.clone(), probes.is_none());
         let operations = probes.map(|probes| {
-            Server::new(vec![probes], operations(state), metrics.clone(), PROBES, &config.listen)
+            let served = (metrics.clone(), watchlist.clone());
+            Server::new(vec![probes], operations(state), served, PROBES, &config.listen)
         });
-        let server = Server::new(clients, routes, metrics.clone(), most, &config.listen);
-        Ok(Self { address, server, operations, producer, admin, drain, demo: None, metrics })
+        let server = Server::new(clients, routes, (metrics.clone(), watchlist), most, &config.listen);
+        let _relief = AbortOnDropHandle::new(tokio::spawn(relief));
+        Ok(Self { address, server, operations, producer, admin, drain, demo: None, metrics, _relief })
     }
 
     /// Feeds the demo's topics from now on until it is told to end.

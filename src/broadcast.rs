@@ -17,6 +17,7 @@ mod live;
 mod one;
 mod opening;
 mod page;
+mod pinned;
 mod range;
 mod ring;
 mod scan;
@@ -34,6 +35,7 @@ pub use drain::Drain;
 pub use one::{Address, Found};
 pub use opening::Gap;
 pub use page::{Page, PageLimits};
+pub use pinned::Pinned;
 pub use stream::{Item, Stream};
 pub use tally::{End, Tally};
 
@@ -211,6 +213,7 @@ struct Shared {
     flush: Duration,
     max_lag: Bounds,
     admission: Admission,
+    pinned: Arc<Pinned>,
 }
 
 impl Broadcast {
@@ -227,14 +230,17 @@ impl Broadcast {
         metrics.streams.expect(&Error::REFUSALS, &End::ALL.map(End::as_str), &LOSSES.map(Loss::as_str));
         let bounds = Bounds { bytes: streams.ring_bytes, age: streams.ring_age };
         let terms = Terms { bounds, linger: streams.linger };
-        let history = History::new(settings.clone(), readers, bytes, metrics.clone());
+        let pinned = Arc::<Pinned>::default();
+        let counted = (metrics.clone(), pinned.clone());
+        let history = History::new(settings.clone(), (readers, bytes), counted.clone());
         let shared = Shared {
-            live: Live::new(settings, catalog.clone(), terms, metrics.clone()),
+            live: Live::new(settings, catalog.clone(), terms, counted),
             catalog,
             history,
             flush: streams.flush,
             max_lag: Bounds { bytes: streams.max_lag_bytes, age: streams.max_lag },
             admission: Admission::new(streams),
+            pinned,
             max_readers: streams.max_readers,
             max_cursor_bytes: streams.max_cursor_bytes,
             checkpoint: streams.checkpoint,
@@ -242,6 +248,11 @@ impl Broadcast {
             drain,
         };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// What slow sockets hold of what was sent to them.
+    pub fn pinned(&self) -> Arc<Pinned> {
+        self.shared.pinned.clone()
     }
 
     /// Opens a stream. Its position is a set of numbers before this returns: what is produced afterwards is in it.

@@ -10,6 +10,7 @@ mod lines;
 mod seats;
 mod socket;
 mod streams;
+mod watchlist;
 
 use crate::app::listener::Listener;
 use crate::config::Listen;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use streams::{OVERDUE, Streams};
 use tokio_util::task::TaskTracker;
+pub use watchlist::Watchlist;
 
 /// How long to wait when no connection can be accepted: the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -52,6 +54,7 @@ pub struct Server {
     listeners: Vec<Listener>,
     router: Router,
     metrics: Arc<Metrics>,
+    watchlist: Watchlist,
     speech: Speech,
     patience: Patience,
     seats: Seats,
@@ -65,7 +68,7 @@ impl Server {
     pub fn new(
         listeners: Vec<Listener>,
         router: Router,
-        metrics: Arc<Metrics>,
+        (metrics, watchlist): (Arc<Metrics>, Watchlist),
         most: usize,
         listen: &Listen,
     ) -> Self {
@@ -81,6 +84,7 @@ impl Server {
             listeners,
             router,
             metrics,
+            watchlist,
             speech: Speech::new(listen),
             patience,
             seats: Seats::new(most, listen.max_connections_per_address),
@@ -173,7 +177,7 @@ impl Server {
         socket.prepare(patience.write);
         let (router, speech) = (self.router.clone(), self.speech);
         let (metrics, leave) = (self.metrics.clone(), self.leave.clone());
-        let streams = Streams::new(patience.write, metrics.clone());
+        let streams = Streams::new(patience.write, metrics.clone(), self.watchlist.clone());
         self.connections.spawn(async move {
             metrics.http.accepted.inc();
             metrics.http.connections.inc();

@@ -3,6 +3,7 @@
 //! A block never changes. What it looks like on the wire is made once for each form that somebody watches, by whoever
 //! comes first, and shared by all: a viewer in step with the tape is sent the very bytes.
 
+use super::pinned::Pinned;
 use crate::record::cursor::TopicMark;
 use crate::record::{Cursor, Filter, Record, Subject};
 use crate::wire::Format;
@@ -51,6 +52,7 @@ pub struct Block {
     weight: usize,
     /// Those that viewers had when it was made, and what each of them wants of the records.
     filters: Filters,
+    pinned: Arc<Pinned>,
     wanted: OnceLock<Vec<Box<[bool]>>>,
     forms: [OnceLock<Box<Encoded>>; Format::COUNT],
 }
@@ -73,11 +75,11 @@ impl Block {
         passed: Vec<Passed>,
         (before, after): (Arc<[i64]>, Arc<[i64]>),
         (sealed, weight): (Instant, usize),
-        filters: Filters,
+        (filters, pinned): (Filters, Arc<Pinned>),
     ) -> Self {
         let records = passed.iter().filter(|passed| matches!(passed, Passed::Record(_))).count();
         let (wanted, forms) = Default::default();
-        Self { mark, passed, records, before, after, sealed, weight, filters, wanted, forms }
+        Self { mark, passed, records, before, after, sealed, weight, filters, pinned, wanted, forms }
     }
 
     /// What passed, in order.
@@ -162,6 +164,13 @@ impl Block {
             cursor.write(&mut scratch, &mut id);
             format.write_end(Some(&id), &mut out);
         }
-        Encoded { frames: out.freeze(), bodies, complete }
+        Encoded { frames: self.pinned.hold(out.freeze()), bodies, complete }
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        let frames = self.forms.iter().filter_map(OnceLock::get);
+        self.pinned.release(frames.map(|encoded| encoded.frames.len()).sum());
     }
 }

@@ -10,6 +10,7 @@ mod shelf;
 
 use super::bell::Bell;
 use super::live::{Recorder, Watch};
+use super::pinned::Pinned;
 use super::ring::{Course, Found};
 use super::tape::{Attached, Nudge, Tape};
 use crate::kafka::reader::{Feed, Pace};
@@ -101,9 +102,13 @@ impl Shared {
 
 impl History {
     /// At most so many readers, which keep about so many bytes of what they read.
-    pub fn new(settings: Settings, readers: usize, bytes: usize, metrics: Arc<Metrics>) -> Self {
+    pub fn new(
+        settings: Settings,
+        (readers, bytes): (usize, usize),
+        (metrics, pinned): (Arc<Metrics>, Arc<Pinned>),
+    ) -> Self {
         let shared = Arc::new(Shared {
-            shelf: Mutex::new(Shelf::new(Limits::new(readers, bytes))),
+            shelf: Mutex::new(Shelf::new(Limits::new(readers, bytes), pinned)),
             wanted: Notify::new(),
             freed: Arc::default(),
             metrics,
@@ -212,6 +217,8 @@ impl Keeper {
     }
 
     fn measure(&self) {
-        self.shared.metrics.streams.readers.set(self.feeds.len() as i64);
+        let streams = &self.shared.metrics.streams;
+        streams.readers.set(self.feeds.len() as i64);
+        streams.history_bytes.set(self.shared.shelf().bytes(Instant::now()) as i64);
     }
 }

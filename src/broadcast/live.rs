@@ -9,6 +9,7 @@
 use super::bell::Bell;
 use super::now;
 use super::opening::Place;
+use super::pinned::Pinned;
 use super::ring::Bounds;
 use super::survey::SIGHT_AGE;
 use super::tape::{Attached, Tape};
@@ -53,6 +54,7 @@ pub struct Watch<'a> {
 pub struct Live {
     tapes: Arc<Tapes>,
     bounds: Bounds,
+    pinned: Arc<Pinned>,
     metrics: Arc<Metrics>,
     _keeper: AbortOnDropHandle<()>,
 }
@@ -88,7 +90,12 @@ impl Tapes {
 
 impl Live {
     /// Reads nothing yet.
-    pub fn new(settings: Settings, catalog: Catalog, terms: Terms, metrics: Arc<Metrics>) -> Self {
+    pub fn new(
+        settings: Settings,
+        catalog: Catalog,
+        terms: Terms,
+        (metrics, pinned): (Arc<Metrics>, Arc<Pinned>),
+    ) -> Self {
         let tapes = Arc::<Tapes>::default();
         let keeper = Keeper {
             tapes: tapes.clone(),
@@ -99,7 +106,7 @@ impl Live {
             metrics: metrics.clone(),
         };
         let keeper = AbortOnDropHandle::new(tokio::spawn(keeper.keep()));
-        Self { tapes, bounds: terms.bounds, metrics, _keeper: keeper }
+        Self { tapes, bounds: terms.bounds, pinned, metrics, _keeper: keeper }
     }
 
     /// A place at the tape of a topic, if it is read already.
@@ -121,7 +128,12 @@ impl Live {
         let position =
             |(partition, next): (i32, &i64)| Position { topic: place.name.clone(), partition, next: *next };
         let wanted = Some((0..).zip(&start).map(position).collect());
-        let tape = Arc::new(Tape::new(place.name.clone(), place.mark, isolation, (start, self.bounds)));
+        let tape = Arc::new(Tape::new(
+            place.name.clone(),
+            place.mark,
+            isolation,
+            (start, self.bounds, self.pinned.clone()),
+        ));
         let attached = tape.attach(bell.clone(), flush, filter);
         if let Some(old) = map.insert(key, Kept { tape, wanted }) {
             old.tape.end(KafkaError::TopicNotFound(place.name.clone()), Instant::now());

@@ -8,6 +8,7 @@
 mod tests;
 
 use super::block::{Block, Filters, Passed};
+use super::pinned::Pinned;
 use crate::record::Record;
 use crate::record::cursor::TopicMark;
 use std::collections::VecDeque;
@@ -108,6 +109,7 @@ pub struct Ring {
     next: Vec<i64>,
     sealed: Arc<[i64]>,
     filters: Filters,
+    pinned: Arc<Pinned>,
     /// Where the tape stood from time to time, longer ago than there are blocks.
     milestones: VecDeque<Milestone>,
     /// Up to which block somebody has taken what is there, where the reader waits for that.
@@ -128,7 +130,7 @@ const MILESTONES: usize = 600;
 
 impl Ring {
     /// An empty ring of a topic that is read from `start` on.
-    pub fn new(mark: TopicMark, start: Vec<i64>, bounds: Bounds) -> Self {
+    pub fn new(mark: TopicMark, start: Vec<i64>, bounds: Bounds, pinned: Arc<Pinned>) -> Self {
         Self {
             mark,
             bounds,
@@ -141,6 +143,7 @@ impl Ring {
             sealed: start.as_slice().into(),
             next: start,
             filters: Filters::default(),
+            pinned,
             milestones: VecDeque::new(),
             taken: None,
         }
@@ -260,7 +263,8 @@ impl Ring {
             // Once as records, once in the form that is watched.
             let weight = 2 * std::mem::take(&mut self.open_bytes);
             let passed = std::mem::take(&mut self.open);
-            let block = Block::new(self.mark, passed, between, (now, weight), self.filters.clone());
+            let shared = (self.filters.clone(), self.pinned.clone());
+            let block = Block::new(self.mark, passed, between, (now, weight), shared);
             self.bytes += weight;
             self.blocks.push_back(Arc::new(block));
         }

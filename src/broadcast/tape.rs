@@ -6,6 +6,7 @@
 
 use super::bell::Bell;
 use super::block::Filters;
+use super::pinned::Pinned;
 use super::ring::{BLOCK_BYTES, Bounds, Course, Found, Ring};
 use crate::kafka::Error as KafkaError;
 use crate::kafka::reader::Event;
@@ -98,9 +99,9 @@ impl Tape {
         name: TopicName,
         mark: TopicMark,
         isolation: Isolation,
-        (start, bounds): (Vec<i64>, Bounds),
+        (start, bounds, pinned): (Vec<i64>, Bounds, Arc<Pinned>),
     ) -> Self {
-        Self::with(Ring::new(mark, start, bounds), name, mark, isolation)
+        Self::with(Ring::new(mark, start, bounds, pinned), name, mark, isolation)
     }
 
     /// The same, whose reader waits for the first of its viewers.
@@ -108,9 +109,9 @@ impl Tape {
         name: TopicName,
         mark: TopicMark,
         isolation: Isolation,
-        (start, bounds): (Vec<i64>, Bounds),
+        (start, bounds, pinned): (Vec<i64>, Bounds, Arc<Pinned>),
     ) -> Self {
-        Self::with(Ring::new(mark, start, bounds).paced(), name, mark, isolation)
+        Self::with(Ring::new(mark, start, bounds, pinned).paced(), name, mark, isolation)
     }
 
     fn with(ring: Ring, name: TopicName, mark: TopicMark, isolation: Isolation) -> Self {

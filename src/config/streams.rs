@@ -106,6 +106,12 @@ pub(super) const SECTION: Section = Section {
             rule: Rule::Integer(1_048_576, 17_179_869_184),
         },
         Field {
+            key: "max_pinned_bytes",
+            meaning: "How many bytes of what was sent to all slow connections may hold that is in no ring any more. Above it \
+                      those are cut whose clients have taken nothing for the longest time, and at least a second.",
+            rule: Rule::Integer(1_048_576, 17_179_869_184),
+        },
+        Field {
             key: "reader_queue_bytes",
             meaning: "About how many bytes one reader of the log fetches ahead of what was taken, of sixteen partitions; of \
                       each a sixteenth. A larger record is still read.",
@@ -157,6 +163,8 @@ pub struct Streams {
     pub linger: Duration,
     /// How many bytes are kept of what is read for those who are behind.
     pub history_bytes: usize,
+    /// How many bytes slow connections may hold that are in no ring.
+    pub max_pinned_bytes: usize,
     /// How many bytes one reader fetches ahead of its viewers.
     pub reader_queue_bytes: usize,
 }
@@ -180,6 +188,7 @@ impl Default for Streams {
             max_lag: Duration::from_secs(300),
             linger: Duration::from_secs(60),
             history_bytes: 67_108_864,
+            max_pinned_bytes: 67_108_864,
             reader_queue_bytes: 1_048_576,
         }
     }

@@ -17,6 +17,7 @@ mod lines;
 mod losses;
 mod many_partitions;
 mod motion;
+mod pinned;
 mod posted_back;
 pub mod property;
 mod refusals;
@@ -50,6 +51,7 @@ pub fn tests() -> Vec<Test> {
         losses::tests(),
         many_partitions::tests(),
         motion::tests(),
+        pinned::tests(),
         posted_back::tests(),
         property::tests(),
         refusals::tests(),

@@ -5,7 +5,9 @@
 //! lives as long as its client reads.
 
 use super::lines::Lines;
+use super::watchlist::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 /// How many requests of one connection may be taken back before they are answered: so many at once, and so many more a
@@ -39,11 +41,14 @@ pub enum Overdue {
     Life,
     /// Too many requests were taken back.
     TakenBack,
+    /// Nothing that is written is taken, and too much is held for those of whom that is so.
+    Pinned,
 }
 
 impl Overdue {
     /// Every reason.
-    pub const ALL: [Self; 5] = [Self::Head, Self::Idle, Self::Write, Self::Life, Self::TakenBack];
+    pub const ALL: [Self; 6] =
+        [Self::Head, Self::Idle, Self::Write, Self::Life, Self::TakenBack, Self::Pinned];
 
     /// The word for it in metrics and log lines.
     pub fn as_str(self) -> &'static str {
@@ -53,6 +58,7 @@ impl Overdue {
             Self::Write => "write",
             Self::Life => "turned_away",
             Self::TakenBack => "resets",
+            Self::Pinned => watchlist::OVERDUE,
         }
     }
 }
@@ -77,6 +83,9 @@ struct State {
     bare_lf: bool,
     /// Since when nothing is taken of what is written.
     stalled_since: Option<Instant>,
+    /// Whether it is to end if nothing is taken of it now, and who is to be told.
+    cut: bool,
+    clock: Option<Waker>,
     /// How many more requests may be taken back, and when that was reckoned.
     allowance: (f64, Instant),
 }
@@ -101,6 +110,8 @@ impl Activity {
             lines: Lines::default(),
             bare_lf: false,
             stalled_since: None,
+            cut: false,
+            clock: None,
             allowance: (TAKEN_BACK_AT_ONCE, now),
         }))
     }
@@ -117,7 +128,7 @@ impl Activity {
     /// Bytes were taken.
     pub fn wrote(&self, now: Instant) {
         let mut state = self.state();
-        state.stalled_since = None;
+        (state.stalled_since, state.cut) = (None, false);
         if !state.multiplexed {
             state.idle_since = now;
         }
@@ -156,6 +167,9 @@ impl Activity {
         if state.allowance.0 < 0.0 {
             return Err(Overdue::TakenBack);
         }
+        if state.cut {
+            return Err(Overdue::Pinned);
+        }
         let waits = [
             state.stalled_since.map(|since| (since + patience.write, Overdue::Write)),
             patience.life.map(|life| (state.begun + life, Overdue::Life)),
@@ -176,6 +190,14 @@ impl Activity {
         Ok(next)
     }
 
+    /// Wakes `clock` when it is to be looked at though nothing happened.
+    pub fn wakes(&self, clock: &Waker) {
+        let mut state = self.state();
+        if state.clock.as_ref().is_none_or(|known| !known.will_wake(clock)) {
+            state.clock = Some(clock.clone());
+        }
+    }
+
     fn end(&self, answered: bool, now: Instant) {
         let mut state = self.state();
         state.in_flight -= 1;
@@ -189,6 +211,20 @@ impl Activity {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Write for Activity {
+    fn stands_since(&self) -> Option<Instant> {
+        self.state().stalled_since
+    }
+
+    fn cut(&self) {
+        let mut state = self.state();
+        state.cut = state.stalled_since.is_some();
+        let clock = state.clock.clone().filter(|_| state.cut);
+        drop(state);
+        clock.inspect(Waker::wake_by_ref);
     }
 }
 

@@ -122,6 +122,7 @@ pub async fn serve(
     leave: Leave,
 ) -> Option<Overdue> {
     let activity = Arc::new(Activity::new(Instant::now()));
+    let _listed = streams.watchlist().enlist(activity.clone());
     let reset = Arc::new(AtomicBool::new(false));
     let mut socket = Watched::new(socket, activity.clone(), reset.clone());
     let mut clock = Clock { activity: activity.clone(), alarm: Box::pin(tokio::time::sleep(Duration::ZERO)) };
@@ -159,7 +160,7 @@ pub async fn serve(
                     continue;
                 }
                 // Whoever takes nothing is not told either, and the system forgets what was meant for it.
-                reset.store(why == Overdue::Write, Ordering::Relaxed);
+                reset.store(matches!(why, Overdue::Write | Overdue::Pinned), Ordering::Relaxed);
                 return Some(why);
             }
         }
@@ -179,6 +180,7 @@ impl Clock {
     }
 
     fn poll_overdue(&mut self, patience: &Patience, context: &mut Context<'_>) -> Poll<Overdue> {
+        self.activity.wakes(context.waker());
         loop {
             match self.activity.look(patience, Instant::now()) {
                 Err(why) => return Poll::Ready(why),

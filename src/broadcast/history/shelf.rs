@@ -6,6 +6,7 @@
 
 use super::Wanted;
 use crate::broadcast::live::Watch;
+use crate::broadcast::pinned::Pinned;
 use crate::broadcast::ring::{Bounds, Course};
 use crate::broadcast::tape::{Attached, Tape};
 use crate::kafka::reader::Position;
@@ -43,6 +44,7 @@ pub struct Shelf {
     readers: Vec<Option<(Isolation, Instant)>>,
     stretches: Vec<Stretch>,
     limits: Limits,
+    pinned: Arc<Pinned>,
 }
 
 #[derive(Debug)]
@@ -107,13 +109,18 @@ impl Stretch {
 
 impl Shelf {
     /// An empty shelf.
-    pub fn new(limits: Limits) -> Self {
-        Self { readers: vec![None; limits.readers], stretches: Vec::new(), limits }
+    pub fn new(limits: Limits, pinned: Arc<Pinned>) -> Self {
+        Self { readers: vec![None; limits.readers], stretches: Vec::new(), limits, pinned }
     }
 
     /// How many readers there are.
     pub fn readers(&self) -> usize {
         self.readers.iter().flatten().count()
+    }
+
+    /// About how many bytes all stretches hold.
+    pub fn bytes(&self, now: Instant) -> usize {
+        self.stretches.iter().map(|stretch| stretch.tape.extent(now).0).sum()
     }
 
     /// Whether a reader is there, and sees this of transactions.
@@ -154,7 +161,7 @@ impl Shelf {
         let start = (0..wanted.partitions).map(wanted.stands).collect();
         let bounds = Bounds { bytes: self.limits.share.1, age: Duration::MAX };
         let (topic, mark, isolation) = (wanted.topic.clone(), wanted.mark, watch.isolation);
-        let tape = Arc::new(Tape::paced(topic, mark, isolation, (start, bounds)));
+        let tape = Arc::new(Tape::paced(topic, mark, isolation, (start, bounds, self.pinned.clone())));
         let attached = tape.attach(wanted.bell.clone(), watch.flush, watch.filter);
         self.stretches.push(Stretch { tape, stage: Stage::Wanted(reader) });
         self.share();

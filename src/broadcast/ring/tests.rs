@@ -8,7 +8,7 @@ const NOW: fn() -> Instant = Instant::now;
 fn ring(bytes: usize) -> Ring {
     let name = TopicName::parse("t").expect("a legal name");
     let mark = TopicMark::new("cluster", &name, Some([1; 16]));
-    Ring::new(mark, vec![0], Bounds { bytes, age: Duration::from_secs(3600) })
+    Ring::new(mark, vec![0], Bounds { bytes, age: Duration::from_secs(3600) }, Arc::default())
 }
 
 /// Appends a record whose value has so many bytes, as a block of its own.

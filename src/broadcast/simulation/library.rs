@@ -47,7 +47,7 @@ impl Library {
     /// Reads nothing yet.
     pub fn new() -> Self {
         Self {
-            shelf: Shelf::new(LIMITS),
+            shelf: Shelf::new(LIMITS, Arc::default()),
             readings: Vec::new(),
             jobs: Vec::new(),
             freed: Arc::default(),

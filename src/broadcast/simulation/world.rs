@@ -123,7 +123,15 @@ pub fn mark(name: &TopicName, incarnation: usize) -> TopicMark {
 
 fn tape(name: &TopicName, incarnation: usize, start: Vec<i64>) -> (Arc<Tape>, Vec<i64>) {
     let mark = mark(name, incarnation);
-    (Arc::new(Tape::new(name.clone(), mark, Isolation::Committed, (start.clone(), BOUNDS))), start)
+    (
+        Arc::new(Tape::new(
+            name.clone(),
+            mark,
+            Isolation::Committed,
+            (start.clone(), BOUNDS, Arc::default()),
+        )),
+        start,
+    )
 }
 
 /// Everything there is.

@@ -66,7 +66,7 @@ fn pass(viewer: &mut Viewer, passed: Passed, out: &mut BytesMut) -> bool {
         vec![passed],
         (before.into(), after.into()),
         (Instant::now(), 0),
-        Filters::default(),
+        (Filters::default(), Arc::default()),
     );
     let (given, frames) = viewer.block(0, &block, None, out);
     out.extend_from_slice(&frames.unwrap_or_default());

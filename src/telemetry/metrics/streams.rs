@@ -34,12 +34,16 @@ pub struct Streams {
     pub overrun: Counter,
     /// Topics whose end is read for all who watch.
     pub live: Gauge,
+    /// Bytes of frames that slow sockets hold though no ring does.
+    pub pinned: Gauge,
     ring_bytes: Gauge,
     ring_age: Gauge<f64, AtomicU64>,
     /// Stretches of the logs that were begun for who was behind.
     pub history_begun: Counter,
     /// Times who was behind found such a stretch that was there already.
     pub history_shared: Counter,
+    /// Bytes that those stretches hold.
+    pub history_bytes: Gauge,
     /// Records that filters passed over.
     pub filtered: Counter,
     /// Bytes of records that wait together for a flush, about.
@@ -70,10 +74,12 @@ impl Streams {
             max_readers: Gauge::default(),
             overrun: Counter::default(),
             live: Gauge::default(),
+            pinned: Gauge::default(),
             ring_bytes: Gauge::default(),
             ring_age: Gauge::default(),
             history_begun: Counter::default(),
             history_shared: Counter::default(),
+            history_bytes: Gauge::default(),
             filtered: Counter::default(),
             flush: Histogram::new(FLUSHES),
             lag: Histogram::new(LAGS),
@@ -116,12 +122,16 @@ impl Streams {
         of.register("live_topics", "Topics whose end is read for all who watch", self.live.clone());
         let bytes = "About how many bytes the rings of live topics hold";
         of.register_with_unit("ring", bytes, Unit::Bytes, self.ring_bytes.clone());
+        let pinned = "Bytes of frames that slow connections hold though no ring does any more";
+        of.register_with_unit("pinned", pinned, Unit::Bytes, self.pinned.clone());
         let age = "Age of the oldest records in a ring of a live topic";
         of.register_with_unit("ring_age", age, Unit::Seconds, self.ring_age.clone());
         let begun = "Stretches of the logs that were begun for streams and pages that were behind";
         of.register("history_reads", begun, self.history_begun.clone());
         let shared = "Times a stream or page that was behind found such a stretch that was read already";
         of.register("history_hits", shared, self.history_shared.clone());
+        let bytes = "About how many bytes are kept of what was read for streams and pages that were behind";
+        of.register_with_unit("history", bytes, Unit::Bytes, self.history_bytes.clone());
         let filtered = "Records that filters of streams and pages passed over";
         of.register("filtered_records", filtered, self.filtered.clone());
         let flush = "About how many bytes of records waited together until their viewers were woken";
