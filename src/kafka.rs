@@ -1,7 +1,7 @@
 //! The Kafka room: the only one that names librdkafka.
 //!
 //! It offers the rest of the house what it needs of a cluster in the house's own words: a [`Catalog`] of topics, a
-//! shared [`Producer`], a [`Reader`] of explicit positions, and [`Admin`] for making and describing topics. Errors leave
+//! shared [`Producer`], a [`reader::Feed`] of explicit positions, and [`Admin`] for making and describing topics. Errors leave
 //! it classified by remedy ([`Error`]), never as codes. There are no traits to mock: tests run against a broker.
 
 pub mod admin;
