@@ -277,7 +277,7 @@ impl<T: Clone> Inner<T> {
 impl<T> Inner<T> {
     /// The thread.
     fn read(&self, consumer: &BaseConsumer<Context>, mut sink: impl Sink<T>) {
-        let (mut ready, mut due, mut held) = (Vec::new(), None, Vec::new());
+        let (mut ready, mut due, mut held, mut turn) = (Vec::new(), None, Vec::new(), 0);
         let mut sources: Vec<Option<(Source<Context>, T)>> = Vec::new();
         while self.bell.wait(&mut ready, due).is_some() {
             if ready.first() == Some(&true) {
@@ -286,14 +286,15 @@ impl<T> Inner<T> {
             held.drain(..).for_each(|pull: usize| ready[pull] = true);
             // Nothing of a partition comes here, but librdkafka wants its queue served all the same.
             while consumer.poll(Duration::ZERO).is_some() {}
-            for (pull, source) in
-                sources.iter_mut().enumerate().filter(|(pull, _)| ready.get(*pull) == Some(&true))
-            {
-                let Some((source, owner)) = source else { continue };
+            // Whoever had the last turn before the sink had enough is not the first to have the next.
+            let pulls = (turn..sources.len()).chain(0..turn.min(sources.len()));
+            for pull in pulls.filter(|pull| ready.get(*pull) == Some(&true)) {
+                let Some((source, owner)) = &mut sources[pull] else { continue };
                 if !sink.wants(owner) {
                     held.push(pull);
                     continue;
                 }
+                turn = pull + 1;
                 let mut batch = Batch::default();
                 if !batch.take(source) {
                     self.bell.ring(pull);
