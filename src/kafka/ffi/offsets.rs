@@ -13,6 +13,9 @@ use std::time::Duration;
 /// A topic's offsets by partition number, or the first error one of its partitions reports.
 pub type Listed = BTreeMap<TopicName, Result<Vec<i64>, Error>>;
 
+/// What stands in the place of an offset until a leader has told it.
+const UNASKED: i64 = sys::RD_KAFKA_OFFSET_INVALID as i64;
+
 /// Owns a list of partitions.
 struct Partitions(*mut sys::rd_kafka_topic_partition_list_t);
 
@@ -60,6 +63,10 @@ pub fn list_offsets(
             };
             match (found.err, &mut *slot) {
                 (_, Err(_)) => {}
+                // librdkafka (2.12) forgets the error of a leader that did not answer, and leaves what stood there before.
+                (NO_ERROR, Ok(_)) if found.offset == UNASKED => {
+                    *slot = Err(Error::unavailable("a partition's leader did not answer"));
+                }
                 (NO_ERROR, Ok(offsets)) => {
                     if let Some(offset) =
                         usize::try_from(found.partition).ok().and_then(|p| offsets.get_mut(p))
