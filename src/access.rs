@@ -4,7 +4,7 @@
 //! elsewhere only when the configuration says so. Keys, tokens and rules per topic are absent until their issue.
 
 use crate::config::{self, Anonymous};
-use crate::record::TopicName;
+use crate::record::{GroupId, TopicName};
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -36,6 +36,14 @@ pub enum Action<'a> {
     DescribeTopic(&'a TopicName),
     /// Make a topic.
     CreateTopic(&'a TopicName),
+    /// See which consumer groups there are.
+    ListGroups,
+    /// See a group's members and where it stands.
+    DescribeGroup(&'a GroupId),
+    /// Commit other offsets in the place of a group.
+    MoveGroup(&'a GroupId),
+    /// Delete a group.
+    DeleteGroup(&'a GroupId),
     /// See the cluster's brokers.
     DescribeCluster,
 }

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::dev::{Broker, BrokerSettings, Demo};
 use crate::http::state::{Bodies, Limits, Parts};
 use crate::http::{AppState, operations, router};
-use crate::kafka::{self, Admin, Catalog, Health, Producer, Settings, admin};
+use crate::kafka::{self, Admin, Catalog, Groups, Health, Producer, Settings, admin};
 use crate::produce::Produce;
 use crate::telemetry::{self, LogError, Metrics};
 use axum::extract::FromRef;
@@ -124,6 +124,7 @@ impl App {
         let client = admin::connect(&settings)?;
         let catalog = Catalog::new(client.clone(), &settings);
         let admin = Admin::new(client, &settings);
+        let groups = Groups::new(catalog.clone(), &settings);
         let producer = Arc::new(Producer::new(settings.clone())?);
         let produce =
             Produce::new(&config.produce, catalog.clone(), admin.clone(), producer.clone(), metrics.clone());
@@ -146,6 +147,7 @@ impl App {
             broadcast,
             catalog,
             admin: admin.clone(),
+            groups,
             access,
             limits,
             bodies,

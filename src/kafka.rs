@@ -1,7 +1,8 @@
 //! The Kafka room: the only one that names librdkafka.
 //!
 //! It offers the rest of the house what it needs of a cluster in the house's own words: a [`Catalog`] of topics, a
-//! shared [`Producer`], a [`reader::Feed`] of explicit positions, and [`Admin`] for making and describing topics. Errors leave
+//! shared [`Producer`], a [`reader::Feed`] of explicit positions, [`Admin`] for making and describing topics, and [`Groups`] for
+//! looking after consumer groups. Errors leave
 //! it classified by remedy ([`Error`]), never as codes. There are no traits to mock: tests run against a broker.
 
 pub mod admin;
@@ -11,6 +12,7 @@ mod context;
 pub mod error;
 #[expect(unsafe_code, reason = "the one door to librdkafka's own calls")]
 mod ffi;
+pub mod groups;
 pub mod health;
 pub mod producer;
 pub mod reader;
@@ -20,6 +22,7 @@ mod statistics;
 pub use admin::Admin;
 pub use catalog::{Catalog, Topic};
 pub use error::Error;
+pub use groups::Groups;
 pub use health::Health;
 pub use producer::Producer;
 pub use settings::Settings;

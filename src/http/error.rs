@@ -205,6 +205,9 @@ impl From<KafkaError> for ApiError {
             KafkaError::Refused(_) | KafkaError::OffsetOutOfRange => {
                 Self::new(code::REFUSED_BY_KAFKA, detail)
             }
+            KafkaError::OffsetOutsideLog { .. } => Self::new(code::OFFSET_OUT_OF_RANGE, detail),
+            KafkaError::GroupNotFound(_) => Self::new(code::GROUP_NOT_FOUND, detail),
+            KafkaError::GroupActive(_) => Self::new(code::GROUP_ACTIVE, detail),
             KafkaError::TopicExists => Self::new(code::TOPIC_DIFFERS, detail),
             KafkaError::QueueFull => {
                 Self::new(code::OVERLOADED, "too many records are on their way to Kafka; try again")

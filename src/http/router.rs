@@ -34,6 +34,9 @@ fn native() -> OpenApiRouter<AppState> {
         .routes(routes!(v1::records::produce, v1::records::page))
         .routes(routes!(v1::record::show))
         .routes(routes!(v1::stream::open))
+        .routes(routes!(v1::groups::list))
+        .routes(routes!(v1::groups::describe, v1::groups::delete))
+        .routes(routes!(v1::groups::offsets::put))
         .routes(routes!(v1::cluster::describe))
         .routes(routes!(openapi::serve))
 }

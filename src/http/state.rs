@@ -6,7 +6,7 @@ use super::same_site::SameSite;
 use crate::access::Access;
 use crate::broadcast::{Broadcast, Drain};
 use crate::config;
-use crate::kafka::{Admin, Catalog, Health};
+use crate::kafka::{Admin, Catalog, Groups, Health};
 use crate::produce::Produce;
 use crate::telemetry::Metrics;
 use axum::extract::FromRef;
@@ -41,6 +41,7 @@ parts! {
     Broadcast: parts.broadcast;
     Catalog: parts.catalog;
     Admin: parts.admin;
+    Groups: parts.groups;
     Limits: parts.limits;
     Bodies: parts.bodies;
     Arc<Metrics>: parts.metrics;
@@ -76,6 +77,8 @@ pub struct Parts {
     pub catalog: Catalog,
     /// Makes topics.
     pub admin: Admin,
+    /// Looks after consumer groups.
+    pub groups: Groups,
     /// The rules in force.
     pub access: Access,
     /// What requests are held to.

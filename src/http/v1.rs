@@ -1,6 +1,7 @@
 //! The native API, one file per resource.
 
 pub mod cluster;
+pub mod groups;
 pub mod record;
 pub mod records;
 pub mod stream;

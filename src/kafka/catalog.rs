@@ -256,7 +256,7 @@ impl Catalog {
     }
 
     /// Runs a blocking call of the client library off the async threads.
-    async fn call<T: Send + 'static>(
+    pub(super) async fn call<T: Send + 'static>(
         &self,
         call: impl FnOnce(&Client) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {

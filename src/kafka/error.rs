@@ -2,7 +2,7 @@
 //!
 //! Broker codes and librdkafka's own codes are folded into a few meanings here, once; no other room sees a code.
 
-use crate::record::TopicName;
+use crate::record::{GroupId, TopicName};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
@@ -35,6 +35,28 @@ pub enum Error {
     /// The position lies outside the log.
     #[error("the offset is outside the log")]
     OffsetOutOfRange,
+    /// An offset that a group was to stand at lies outside the log.
+    #[error(
+        "offset {offset} is outside the log of topic `{topic}`, partition {partition}: it goes from {earliest} to {end}"
+    )]
+    OffsetOutsideLog {
+        /// The topic.
+        topic: TopicName,
+        /// The partition.
+        partition: i32,
+        /// The offset asked for.
+        offset: i64,
+        /// Where the log begins.
+        earliest: i64,
+        /// Where it ends (the high watermark).
+        end: i64,
+    },
+    /// The cluster has no such consumer group.
+    #[error("there is no consumer group `{0}`")]
+    GroupNotFound(GroupId),
+    /// The group has members, which Kafka lets nobody change anything under.
+    #[error("group `{0}` has members: stop them first")]
+    GroupActive(GroupId),
     /// What a partition holds at an offset cannot be read: its checksum is wrong, it does not decompress, or its format
     /// is unknown. Another replica may have it whole.
     #[error("the records at offset {offset} cannot be read: {reason}")]
@@ -208,6 +230,27 @@ impl Error {
                 _,
             ) => Error::Misconfigured { reason: code.to_string(), written },
             _ => Error::Unavailable { reason: code.to_string(), written },
+        }
+    }
+
+    /// Folds a code met while dealing with `group`.
+    pub(super) fn of_group(code: Code, group: &GroupId) -> Self {
+        use Code::*;
+        match code {
+            GroupIdNotFound => Error::GroupNotFound(group.clone()),
+            // What somebody who is no member is told by a group that has some.
+            NonEmptyGroup | UnknownMemberId | IllegalGeneration | RebalanceInProgress | StaleMemberEpoch
+            | FencedMemberEpoch => Error::GroupActive(group.clone()),
+            InvalidGroupId => Error::Refused(code.to_string()),
+            _ => Self::from_code(code, None, Written::No),
+        }
+    }
+
+    /// The same, where a change was asked for and may have been made although it was not confirmed.
+    pub(super) fn unconfirmed(self) -> Self {
+        match self {
+            Error::Unavailable { reason, .. } => Error::Unavailable { reason, written: Written::Unknown },
+            error => error,
         }
     }
 

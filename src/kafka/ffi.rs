@@ -7,19 +7,24 @@
 
 mod brokers;
 mod certificate;
+mod committed;
 mod configs;
 mod create;
 mod describe;
 mod events;
+mod groups;
 mod offsets;
+mod partitions;
 mod queue;
 
 pub use brokers::find_brokers;
 pub use certificate::tell_verdicts;
+pub use committed::{alter_offsets, committed_offsets};
 pub use configs::describe_configs;
 pub use create::create_topic;
-pub use describe::{describe_cluster, describe_topics};
+pub use describe::{describe_cluster, describe_topics, unreadable_topic};
 pub use events::serve;
+pub use groups::{delete_group, describe_groups, find_group, list_groups};
 pub use offsets::list_offsets;
 pub use queue::{Fetched, PartitionQueue, Taken, Trouble, learn_topics};
 
@@ -146,6 +151,21 @@ unsafe fn call(
     timeout: Duration,
     submit: impl FnOnce(*mut RDKafka, *mut sys::rd_kafka_AdminOptions_t, *mut sys::rd_kafka_queue_t),
 ) -> Result<Event, Error> {
+    // SAFETY: by contract.
+    unsafe { calls(client, op, timeout, submit, Some) }
+}
+
+/// The same for requests to several brokers at once: `take` is given each answer, until it has enough.
+///
+/// # Safety
+/// `submit` hands its three arguments to admin requests.
+unsafe fn calls<T>(
+    client: &Client,
+    op: sys::rd_kafka_admin_op_t,
+    timeout: Duration,
+    submit: impl FnOnce(*mut RDKafka, *mut sys::rd_kafka_AdminOptions_t, *mut sys::rd_kafka_queue_t),
+    mut take: impl FnMut(Result<Event, Error>) -> Option<Result<T, Error>>,
+) -> Result<T, Error> {
     let (native, admittance, begun) = (client.native_ptr(), client.context().admittance(), Instant::now());
     let left = || admittance.patience(timeout + GRACE).saturating_sub(begun.elapsed());
     if !admittance.is_in_touch() {
@@ -158,10 +178,14 @@ unsafe fn call(
         let mut late = Instant::now() + LATE;
         loop {
             if let Some(event) = Event::poll(call.queue, left().min(LOOK)) {
-                break match sys::rd_kafka_event_error(event.0) {
+                let answer = match sys::rd_kafka_event_error(event.0) {
                     NO_ERROR => Ok(event),
                     code => Err(Error::from_code(RDKafkaErrorCode::from(code), None, Written::No)),
                 };
+                match take(answer) {
+                    Some(enough) => break enough,
+                    None => continue,
+                }
             }
             if left().is_zero() {
                 break Err(Error::unavailable("no answer in time"));
@@ -176,12 +200,22 @@ unsafe fn call(
     admittance.judge(answer)
 }
 
+/// Sends what these options are for to that broker.
+///
+/// # Safety
+/// The options are alive.
+unsafe fn to_broker(options: *mut sys::rd_kafka_AdminOptions_t, broker: i32) {
+    let mut reason = [0 as c_char; 256];
+    // SAFETY: by contract; the error text buffer is given with its size. Every request has the option.
+    unsafe { sys::rd_kafka_AdminOptions_set_broker(options, broker, reason.as_mut_ptr(), reason.len()) };
+}
+
 fn millis(duration: Duration) -> c_int {
     c_int::try_from(duration.as_millis()).unwrap_or(c_int::MAX)
 }
 
 fn c_string(text: &str) -> CString {
-    CString::new(text).expect("a topic name holds no NUL")
+    CString::new(text).expect("the types of names allow no NUL")
 }
 
 /// # Safety

@@ -16,6 +16,7 @@ pub mod frames;
 mod gateway;
 mod kafka;
 mod lines;
+mod member;
 mod position;
 mod program;
 mod relay;

@@ -5,13 +5,14 @@
 
 mod entry;
 mod forbidden;
+mod groups;
 mod refused;
 mod rights;
 
 use crate::harness::{Cluster, Context, Gateway, Secure, Test};
 
 pub fn tests() -> Vec<Test> {
-    let files = [entry::tests(), forbidden::tests(), refused::tests(), rights::tests()];
+    let files = [entry::tests(), forbidden::tests(), groups::tests(), refused::tests(), rights::tests()];
     files.into_iter().flatten().collect()
 }
 

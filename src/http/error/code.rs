@@ -44,6 +44,8 @@ codes! {
         "A cursor is longer than `streams.max_cursor_bytes`, or would become so while the topics grow. Read fewer topics or partitions in one stream.";
     INVALID_TOPIC = "invalid_topic", 400, false, "Invalid topic name",
         "The path does not hold a legal Kafka topic name.";
+    INVALID_GROUP = "invalid_group", 400, false, "Invalid group id",
+        "The path does not hold a group id: it is empty, not UTF-8 when decoded, or has a NUL character.";
     ONE_TOPIC_ONLY = "one_topic_only", 400, false, "One topic only",
         "This request takes exactly one literal topic name: no list and no `*`.";
     PARTITION_OUT_OF_RANGE = "partition_out_of_range", 400, false, "Partition out of range",
@@ -64,6 +66,8 @@ codes! {
         "The cluster has no topic of this name, and it is not made by asking.";
     OFFSET_NOT_FOUND = "offset_not_found", 404, false, "No record at this offset",
         "No record that may be seen stands at the offset: it is not written yet, belongs to a transaction that was aborted or is not yet committed, or compaction removed it.";
+    GROUP_NOT_FOUND = "group_not_found", 404, false, "Group not found",
+        "The cluster has no consumer group of this id. A group is there from its first member or commit on, until it is deleted or has been empty for long.";
     METHOD_NOT_ALLOWED = "method_not_allowed", 405, false, "Method not allowed",
         "The route does not take this method; the `Allow` header names those it takes.";
     NOT_ACCEPTABLE = "not_acceptable", 406, false, "Not acceptable",
@@ -72,6 +76,8 @@ codes! {
         "The request's body was not whole after `listen.body_timeout`. Nothing was written.";
     TOPIC_DIFFERS = "topic_differs", 409, false, "Topic exists and differs",
         "A topic of this name exists with other settings; the detail says which.";
+    GROUP_ACTIVE = "group_active", 409, false, "Group has members",
+        "Kafka lets nobody move or delete a group that has members. Stop them, wait until they have left, and ask again.";
     POSITION_LOST = "position_lost", 410, false, "Position lost",
         "The log no longer holds the position, and `on_loss=fail` asks not to go on elsewhere. Begin anew with `from`, or with another `on_loss`.";
     OFFSET_EXPIRED = "offset_expired", 410, false, "Offset expired",
@@ -84,6 +90,8 @@ codes! {
         "The body's Content-Type has a meaning of its own that this release does not serve.";
     VALUE_NOT_JSON = "value_not_json", 422, false, "Value is not JSON",
         "A record was asked for with `value=json`, and its value is not JSON. Streams and pages tell it in the record's place and go on behind it.";
+    OFFSET_OUT_OF_RANGE = "offset_out_of_range", 422, false, "Offset out of range",
+        "A group was to stand at an offset that its partition's log does not reach; the detail says from where to where it goes. Nothing was moved.";
     TOO_MANY_CONNECTIONS = "too_many_connections", 429, true, "Too many connections",
         "The client's address has as many connections as `listen.max_connections_per_address` allows. Close some, share one by HTTP/2, or try again after `Retry-After`.";
     TOO_MANY_STREAMS = "too_many_streams", 429, true, "Too many streams",

@@ -33,6 +33,9 @@ const TOPICS: Codes = &[INVALID_TOPIC];
 /// One topic in the path.
 const ONE_TOPIC: Codes = &[INVALID_TOPIC, ONE_TOPIC_ONLY, TOPIC_NOT_FOUND];
 
+/// A group in the path.
+const GROUP: Codes = &[INVALID_GROUP, GROUP_NOT_FOUND];
+
 /// A question to Kafka.
 const KAFKA: Codes = &[REFUSED_BY_KAFKA, KAFKA_UNAVAILABLE, DELIVERY_TIMED_OUT];
 
@@ -83,6 +86,11 @@ refusals! {
     DescribeTopic: ASKED, ONE_TOPIC, KAFKA;
     CreateTopic: ASKED, ONE_TOPIC, KAFKA, BODY, &[TOPIC_DIFFERS];
     DescribeCluster: ASKED, KAFKA;
+    ListGroups: ASKED, KAFKA;
+    DescribeGroup: ASKED, GROUP, KAFKA;
+    DeleteGroup: ASKED, GROUP, KAFKA, &[GROUP_ACTIVE];
+    MoveGroup: ASKED, GROUP, KAFKA, BODY,
+        &[GROUP_ACTIVE, TOPIC_NOT_FOUND, PARTITION_OUT_OF_RANGE, OFFSET_OUT_OF_RANGE];
     Alive: ELSEWHERE;
     Ready: ELSEWHERE, &[NOT_READY];
     Metrics: ELSEWHERE;

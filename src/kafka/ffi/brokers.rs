@@ -1,10 +1,9 @@
 //! Whether any broker answers, and which is the controller now: DescribeCluster, sent to several brokers at once.
 
 use super::super::admin::Client;
-use super::{Call, Error, Event, LATE, NO_ERROR, Written, array};
+use super::{Call, Error, Event, LATE, NO_ERROR, Written, array, to_broker};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka_sys as sys;
-use std::ffi::c_char;
 use std::time::{Duration, Instant};
 
 /// How many brokers are asked at once: enough that one lives, whatever broke.
@@ -38,7 +37,6 @@ pub(super) fn ask(client: &Client, timeout: Duration) -> Result<(), Error> {
     use sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER as OP;
     let (native, begun) = (client.native_ptr(), Instant::now());
     let known = client.context().admittance().brokers(ASKED);
-    let mut reason = [0 as c_char; 256];
     // SAFETY: the borrow keeps the client alive; each request copies its options, and answers that come when the queue is
     // gone are dropped by librdkafka. What is read of an event's result is copied while it is
     // held.
@@ -46,7 +44,7 @@ pub(super) fn ask(client: &Client, timeout: Duration) -> Result<(), Error> {
         let call = Call::new(native, OP, timeout);
         sys::rd_kafka_DescribeCluster(native, call.options, call.queue);
         for id in &known {
-            sys::rd_kafka_AdminOptions_set_broker(call.options, *id, reason.as_mut_ptr(), reason.len());
+            to_broker(call.options, *id);
             sys::rd_kafka_DescribeCluster(native, call.options, call.queue);
         }
         let mut error = Error::unavailable("no broker answers");

@@ -72,6 +72,46 @@ pub fn describe_topics(client: &Client, names: &[TopicName], timeout: Duration) 
     }
 }
 
+/// The first of these topics that Kafka lets the gateway see but not read; `None` where there is none, or the broker tells no
+/// rights (KIP-430).
+///
+/// # Errors
+/// When no broker answers in time.
+pub fn unreadable_topic(
+    client: &Client,
+    names: &[TopicName],
+    timeout: Duration,
+) -> Result<Option<TopicName>, Error> {
+    use sys::rd_kafka_AclOperation_t::RD_KAFKA_ACL_OPERATION_READ as READ;
+    use sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS as OP;
+    let owned: Vec<CString> = names.iter().map(|name| c_string(name.as_str())).collect();
+    let mut pointers: Vec<*const c_char> = owned.iter().map(|name| name.as_ptr()).collect();
+    // SAFETY: as for `describe_topics`; the rights belong to the description, and null stands for none that were told.
+    unsafe {
+        let event = call(client, OP, timeout, |client, options, queue| {
+            // Null, for no error, may be destroyed: the option exists for this request.
+            sys::rd_kafka_error_destroy(sys::rd_kafka_AdminOptions_set_include_authorized_operations(
+                options, 1,
+            ));
+            let topics = sys::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
+            sys::rd_kafka_DescribeTopics(client, topics, options, queue);
+            sys::rd_kafka_TopicCollection_destroy(topics);
+        })?;
+        let result = sys::rd_kafka_event_DescribeTopics_result(event.0);
+        let mut count = 0;
+        let topics = sys::rd_kafka_DescribeTopics_result_topics(result, &mut count);
+        let unreadable = |topic: &&*const sys::rd_kafka_TopicDescription_t| {
+            let mut rights = 0;
+            let first = sys::rd_kafka_TopicDescription_authorized_operations(**topic, &mut rights);
+            !first.is_null()
+                && !std::slice::from_raw_parts(first, rights).iter().any(|right| matches!(*right, READ))
+        };
+        let found = array(topics, count).iter().find(unreadable);
+        let name = found.and_then(|topic| text(sys::rd_kafka_TopicDescription_name(*topic)));
+        Ok(name.and_then(|name| TopicName::parse(&name).ok()))
+    }
+}
+
 /// # Safety
 /// `node` points to a node that outlives the call.
 unsafe fn copy_node(node: *const sys::rd_kafka_Node_t) -> Node {

@@ -2,12 +2,12 @@
 
 use super::super::admin::Client;
 use super::super::catalog::OffsetSpec;
-use super::{Error, NO_ERROR, Written, array, c_string, call, text};
+use super::partitions::Partitions;
+use super::{Error, NO_ERROR, Written, array, call, text};
 use crate::record::TopicName;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka_sys as sys;
 use std::collections::BTreeMap;
-use std::ffi::CString;
 use std::time::Duration;
 
 /// A topic's offsets by partition number, or the first error one of its partitions reports.
@@ -15,16 +15,6 @@ pub type Listed = BTreeMap<TopicName, Result<Vec<i64>, Error>>;
 
 /// What stands in the place of an offset until a leader has told it.
 const UNASKED: i64 = sys::RD_KAFKA_OFFSET_INVALID as i64;
-
-/// Owns a list of partitions.
-struct Partitions(*mut sys::rd_kafka_topic_partition_list_t);
-
-impl Drop for Partitions {
-    fn drop(&mut self) {
-        // SAFETY: made by `partitions`, destroyed once.
-        unsafe { sys::rd_kafka_topic_partition_list_destroy(self.0) }
-    }
-}
 
 /// Looks up one offset for each partition `0..n` of each topic, `n` being what `topics` says. A topic without partitions
 /// is answered without being asked for.
@@ -43,7 +33,11 @@ pub fn list_offsets(
         return Ok(listed);
     }
     let (sought, isolation) = native(spec);
-    let list = partitions(topics, sought);
+    let sought = topics.iter().flat_map(|(name, partitions)| {
+        let numbers = 0..i32::try_from(*partitions).unwrap_or(i32::MAX);
+        numbers.map(move |partition| (name, partition, sought))
+    });
+    let list = Partitions::of(sought);
     // SAFETY: as for `describe_cluster`; the list is ours until the end of this function, and the submission copies it.
     unsafe {
         let event = call(client, OP, timeout, |client, options, queue| {
@@ -96,21 +90,5 @@ fn native(spec: OffsetSpec) -> (i64, sys::rd_kafka_IsolationLevel_t) {
         OffsetSpec::LastStable => (Spec::RD_KAFKA_OFFSET_SPEC_LATEST as i64, COMMITTED),
         OffsetSpec::HighWatermark => (Spec::RD_KAFKA_OFFSET_SPEC_LATEST as i64, UNCOMMITTED),
         OffsetSpec::Time(timestamp) => (timestamp, UNCOMMITTED),
-    }
-}
-
-fn partitions(topics: &BTreeMap<TopicName, usize>, sought: i64) -> Partitions {
-    let count = topics.values().sum::<usize>();
-    // SAFETY: the list grows by itself, so the size is a hint; each added element is written before the next one is
-    // added, which may move it; names are copied.
-    unsafe {
-        let list = Partitions(sys::rd_kafka_topic_partition_list_new(i32::try_from(count).unwrap_or(0)));
-        for (name, partitions) in topics {
-            let name: CString = c_string(name.as_str());
-            for partition in 0..i32::try_from(*partitions).unwrap_or(i32::MAX) {
-                (*sys::rd_kafka_topic_partition_list_add(list.0, name.as_ptr(), partition)).offset = sought;
-            }
-        }
-        list
     }
 }

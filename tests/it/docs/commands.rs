@@ -17,7 +17,11 @@ pub fn tests() -> Vec<Test> {
 }
 
 /// In the order of reading: later pages read what earlier ones wrote.
-const PAGES: [&str; 4] = ["README.md", "docs/quick-start.md", "docs/producing.md", "docs/streaming.md"];
+const PAGES: [&str; 5] =
+    ["README.md", "docs/quick-start.md", "docs/producing.md", "docs/streaming.md", GROUPS];
+
+/// The page that needs a group, which only a Kafka client makes.
+const GROUPS: &str = "docs/groups.md";
 
 /// Where the book says that the gateway is.
 const ADDRESS: &str = "127.0.0.1:8080";
@@ -95,6 +99,9 @@ async fn every_curl_of_the_book_works_as_it_stands(context: Context) {
         let text = fs::read_to_string(package(page)).expect("a page of the book");
         let shown = shown(&text);
         assert!(!shown.is_empty(), "{page} shows no curl");
+        if page == GROUPS {
+            broker.kafka().commit("billing", "orders", &[(0, 2)]).await;
+        }
         for shown in shown {
             let ran = run(&shown, &address).await;
             assert!(ran.is_ok(), "{page}: {}\n{}", shown.command, ran.unwrap_err());

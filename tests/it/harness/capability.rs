@@ -29,6 +29,8 @@ pub enum Capability {
     TopicIds,
     /// Fetch by topic id (KIP-516): a consumer of a deleted topic is told so.
     DeletionTold,
+    /// Consumer groups whose partitions the broker assigns (KIP-848).
+    Kip848,
     /// DeleteRecords (KIP-107).
     DeleteRecords,
     /// A cluster of three nodes that a test may stop and start: `tests/kafka/up 3`.
@@ -70,6 +72,7 @@ impl Capability {
             Self::Transactions => "transactions",
             Self::TopicIds => "topic_ids",
             Self::DeletionTold => "deletion_told",
+            Self::Kip848 => "kip848",
             Self::DeleteRecords => "delete_records",
             Self::ThreeNodes => "three_nodes",
             Self::Sasl => "sasl",
@@ -115,6 +118,7 @@ impl Capability {
             Self::Transactions => serves(broker, ADD_PARTITIONS_TO_TXN, 0),
             Self::TopicIds => serves(broker, METADATA, 10),
             Self::DeletionTold => serves(broker, FETCH, 13),
+            Self::Kip848 => serves(broker, CONSUMER_GROUP_HEARTBEAT, 0),
             Self::DeleteRecords => serves(broker, DELETE_RECORDS, 0),
             Self::ThreeNodes => Cluster::of(broker).is_some_and(|cluster| cluster.nodes.len() == 3),
             Self::Sasl => Cluster::of(broker).is_some_and(|cluster| cluster.secure.is_some()),
@@ -155,6 +159,7 @@ const FETCH: i16 = 1;
 const METADATA: i16 = 3;
 const DELETE_RECORDS: i16 = 21;
 const ADD_PARTITIONS_TO_TXN: i16 = 24;
+const CONSUMER_GROUP_HEARTBEAT: i16 = 68;
 
 /// Whether the broker serves a request in at least this version.
 fn serves(broker: &Broker, key: i16, version: i16) -> bool {

@@ -70,6 +70,8 @@ pub enum Resource<'a> {
     Topic(&'a str),
     /// All topics whose names begin so.
     Topics(&'a str),
+    /// All consumer groups whose ids begin so.
+    Groups(&'a str),
 }
 
 /// Kafka's operations, by their numbers in the protocol.
@@ -78,6 +80,7 @@ pub enum Operation {
     Read = 3,
     Write = 4,
     Create = 5,
+    Delete = 6,
     Describe = 8,
     DescribeConfigs = 10,
 }
@@ -212,8 +215,9 @@ async fn run(command: &[String]) {
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
 }
 
-/// TOPIC and ALLOW, by their numbers in the protocol.
+/// TOPIC, GROUP and ALLOW, by their numbers in the protocol.
 const TOPIC: i8 = 2;
+const GROUP: i8 = 3;
 const ALLOW: i8 = 3;
 
 impl<'a> Resource<'a> {
@@ -221,7 +225,14 @@ impl<'a> Resource<'a> {
     fn pattern(self) -> (&'a str, i8) {
         match self {
             Resource::Topic(name) => (name, 3),
-            Resource::Topics(prefix) => (prefix, 4),
+            Resource::Topics(prefix) | Resource::Groups(prefix) => (prefix, 4),
+        }
+    }
+
+    fn kind(self) -> i8 {
+        match self {
+            Resource::Topic(_) | Resource::Topics(_) => TOPIC,
+            Resource::Groups(_) => GROUP,
         }
     }
 }
@@ -229,7 +240,7 @@ impl<'a> Resource<'a> {
 fn creation(user: &str, resource: Resource<'_>, operation: Operation) -> AclCreation {
     let (name, pattern) = resource.pattern();
     AclCreation::default()
-        .with_resource_type(TOPIC)
+        .with_resource_type(resource.kind())
         .with_resource_name(text(name))
         .with_resource_pattern_type(pattern)
         .with_principal(text(&format!("User:{user}")))
@@ -242,7 +253,7 @@ fn creation(user: &str, resource: Resource<'_>, operation: Operation) -> AclCrea
 fn filter(user: &str, resource: Resource<'_>, operation: Operation) -> DescribeAclsRequest {
     let (name, pattern) = resource.pattern();
     DescribeAclsRequest::default()
-        .with_resource_type_filter(TOPIC)
+        .with_resource_type_filter(resource.kind())
         .with_resource_name_filter(Some(text(name)))
         .with_pattern_type_filter(pattern)
         .with_principal_filter(Some(text(&format!("User:{user}"))))

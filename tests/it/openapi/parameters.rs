@@ -26,7 +26,9 @@ async fn every_operation_knows_the_parameters_that_the_document_tells(context: C
                 assert!(declared.is_empty(), "{name}: {declared:?}");
                 continue;
             }
-            let path = template.replace("{topics}", "t").replace("{partition}", "0").replace("{offset}", "0");
+            let path = [("{topics}", "t"), ("{partition}", "0"), ("{offset}", "0"), ("{group}", "g")]
+                .iter()
+                .fold(template.clone(), |path, (name, value)| path.replace(name, value));
             let request = gateway.request(&method.to_uppercase(), &format!("{path}?no_such_parameter=1"));
             let detail = send(request).await.refusal(400, "unknown_parameter");
             let known = detail.rsplit_once("it knows ").map_or("", |(_, known)| known);

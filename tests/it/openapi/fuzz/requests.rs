@@ -102,6 +102,9 @@ impl Maker {
         let template = self.operations[at].template.clone();
         let segments = template.split('/').map(|segment| match segment {
             "{topics}" => self.topics(method),
+            // Nobody else's group may be changed.
+            "{group}" if method != "GET" || self.one_in(2) => format!("{}-group", self.topic),
+            "{group}" => self.ugly(),
             "{partition}" | "{offset}" => {
                 if self.one_in(2) {
                     self.random.random_range(0..4).to_string()

@@ -131,7 +131,11 @@ pub const TOPICS: [&str; 20] = [
 ];
 
 /// Bodies of a request for a topic.
-pub const SPECS: [&[u8]; 28] = [
+pub const SPECS: [&[u8]; 32] = [
+    b"{\"topics\":{\"a\":\"earliest\"}}",
+    b"{\"topics\":{\"a\":{\"0\":9223372036854775807,\"2147483647\":0}}}",
+    b"{\"topics\":{\"a\":-1}}",
+    b"{\"topics\":{\"\":{\"\":\"\"}}}",
     b"",
     b"{}",
     b"{\"partitions\":1}",
