@@ -47,7 +47,8 @@ async fn a_reader_that_stops_costs_bounded_memory_and_loses_nothing(context: Con
     }
     let grown = status_of(&child, "VmRSS").saturating_sub(before) / 1024;
     let sent = PARTITIONS * ROUNDS * BYTES / (1 << 20);
-    assert!(sent > 60 && grown < 24, "{grown} MiB more for a reader that takes nothing of {sent} MiB");
+    // The ring of the topic, and that of the stretch of the log that is read for it when the ring has left it behind.
+    assert!(sent > 60 && grown < 32, "{grown} MiB more for a reader that takes nothing of {sent} MiB");
     let mut next = [0; PARTITIONS];
     for Event { data, .. } in stream.records(PARTITIONS * ROUNDS).await {
         let mut words = data.split(' ').map(|word| word.parse::<usize>());
