@@ -4,7 +4,7 @@
 //! elsewhere only when the configuration says so. Keys, tokens and rules per topic are absent until their issue.
 
 use crate::config::{self, Anonymous};
-use crate::record::TopicName;
+use crate::record::{GroupId, TopicName};
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -36,6 +36,8 @@ pub enum Action<'a> {
     DescribeTopic(&'a TopicName),
     /// Make a topic.
     CreateTopic(&'a TopicName),
+    /// Take part in a consumer group: be handed its records, and acknowledge them.
+    JoinGroup(&'a GroupId),
     /// See the cluster's brokers.
     DescribeCluster,
 }

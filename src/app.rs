@@ -14,7 +14,9 @@ mod service;
 use crate::access::{Access, OpenToAll};
 use crate::broadcast::{Broadcast, Drain};
 use crate::config::Config;
+use crate::config::GroupProtocol;
 use crate::dev::{Broker, BrokerSettings, Demo};
+use crate::group::{self, Groups};
 use crate::http::state::{Bodies, Limits, Parts};
 use crate::http::{AppState, operations, router};
 use crate::kafka::{self, Admin, Catalog, Health, Producer, Settings, admin};
@@ -93,6 +95,7 @@ pub struct App {
     operations: Option<Server>,
     producer: Arc<Producer>,
     admin: Admin,
+    grouped: Groups,
     drain: Drain,
     demo: Option<Demo>,
     metrics: Arc<Metrics>,
@@ -125,8 +128,15 @@ impl App {
         let producer = Arc::new(Producer::new(settings.clone())?);
         let produce =
             Produce::new(&config.produce, catalog.clone(), admin.clone(), producer.clone(), metrics.clone());
-        let broadcast =
-            Broadcast::new(&config.streams, settings, catalog.clone(), metrics.clone(), drain.clone());
+        let broadcast = Broadcast::new(
+            &config.streams,
+            settings.clone(),
+            catalog.clone(),
+            metrics.clone(),
+            drain.clone(),
+        );
+        let means = group::Means { settings, catalog: catalog.clone(), producer: producer.clone() };
+        let grouped = Groups::new(&config.groups, means, metrics.clone());
         let limits = Limits {
             max_record_bytes: config.produce.max_record_bytes,
             max_head_bytes: config.listen.max_head_bytes,
@@ -134,6 +144,8 @@ impl App {
             heartbeat: config.streams.heartbeat,
             max_age: config.streams.max_age,
             flush: config.streams.flush,
+            window: config.groups.window,
+            ack_timeout: config.groups.ack_timeout,
         };
         let bodies = Bodies::new(config.listen.body_timeout, config.listen.max_body_bytes);
         let parts = Parts {
@@ -141,6 +153,7 @@ impl App {
             broadcast,
             catalog,
             admin: admin.clone(),
+            grouped: grouped.clone(),
             access,
             limits,
             bodies,
@@ -156,7 +169,7 @@ impl App {
             Server::new(vec![probes], operations(state), metrics.clone(), PROBES, &config.listen)
         });
         let server = Server::new(clients, routes, metrics.clone(), most, &config.listen);
-        Ok(Self { address, server, operations, producer, admin, drain, demo: None, metrics })
+        Ok(Self { address, server, operations, producer, admin, grouped, drain, demo: None, metrics })
     }
 
     /// Feeds the demo's topics from now on until it is told to end.
@@ -179,6 +192,7 @@ impl App {
         let begun = Instant::now();
         drop(self.demo);
         let window = self.drain.begin();
+        self.grouped.drain();
         service::stopping();
         self.metrics.http.draining.set(1);
         tracing::info!(?window, left = ?self.drain.left(), "shutting down");
@@ -189,6 +203,7 @@ impl App {
         .shared();
         server.accept(future::select(pin!(tokio::time::sleep(window)), again.clone()).map(drop)).await;
         server.close(self.drain.left(), again).await;
+        self.grouped.end(self.drain.left().max(LEAST_FLUSH)).await;
         let left = self.drain.left().max(LEAST_FLUSH);
         let producer = self.producer;
         // Blocks, and its own deadline ends it.
@@ -215,14 +230,15 @@ pub fn check(config: &Config) -> Result<(), Error> {
 }
 
 /// How many file descriptors are kept from clients: for producers and files, for those who are told that there is no room,
-/// for probes, and for each Kafka reader a connection to each of a few brokers. A gateway that cannot reach its brokers
+/// for probes, and for each Kafka reader and each member of a group a connection to each of a few brokers. A gateway that cannot reach its brokers
 /// serves nobody.
 fn reserved(config: &Config) -> usize {
-    256 + TURNED_AWAY + PROBES + config.streams.max_readers * 4
+    256 + TURNED_AWAY + PROBES + (config.streams.max_readers + config.groups.max_members) * 4
 }
 
 fn settings(config: &Config) -> Settings {
     Settings::new(config.kafka.clone(), config.produce.clone(), config.streams.clone())
+        .joining(config.groups.clone())
 }
 
 /// Runs the gateway until the process is told to end.
@@ -259,6 +275,10 @@ pub async fn dev(mut config: Config, scene: Scene) -> Result<(), Error> {
     let mut signals = Signals::listen()?;
     let broker = start_broker(&config)?;
     config.kafka.bootstrap_servers = broker.bootstrap();
+    if config.groups.protocol == GroupProtocol::Auto {
+        // All that the embedded broker does reliably.
+        config.groups.protocol = GroupProtocol::Eager;
+    }
     if scene == Scene::Broker {
         banner::print(&banner::broker_alone(&broker.bootstrap(), config.dev.topic_bytes));
         signals.next().await;

@@ -1,8 +1,8 @@
 //! The Kafka room: the only one that names librdkafka.
 //!
 //! It offers the rest of the house what it needs of a cluster in the house's own words: a [`Catalog`] of topics, a
-//! shared [`Producer`], a [`Reader`] of explicit positions, and [`Admin`] for making and describing topics. Errors leave
-//! it classified by remedy ([`Error`]), never as codes. There are no traits to mock: tests run against a broker.
+//! shared [`Producer`], a [`Reader`] of explicit positions, a [`Member`] of a consumer group, and [`Admin`] for making and
+//! describing topics. Errors leave it classified by remedy ([`Error`]), never as codes. There are no traits to mock: tests run against a broker.
 
 pub mod admin;
 mod admittance;
@@ -12,6 +12,7 @@ pub mod error;
 #[expect(unsafe_code, reason = "the one door to librdkafka's own calls")]
 mod ffi;
 pub mod health;
+pub mod member;
 pub mod producer;
 pub mod reader;
 pub mod settings;
@@ -21,6 +22,7 @@ pub use admin::Admin;
 pub use catalog::{Catalog, Topic};
 pub use error::Error;
 pub use health::Health;
+pub use member::Member;
 pub use producer::Producer;
 pub use settings::Settings;
 

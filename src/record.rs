@@ -7,6 +7,7 @@
 pub mod cursor;
 pub mod duration;
 pub mod filter;
+pub mod group;
 pub mod json;
 pub mod partitions;
 pub mod party;
@@ -21,6 +22,7 @@ use utoipa::ToSchema;
 
 pub use cursor::Cursor;
 pub use filter::{Filter, Subject};
+pub use group::GroupId;
 pub use partitions::PartitionSet;
 pub use party::Party;
 pub use selection::Selection;

@@ -143,6 +143,25 @@ impl<T> Ledger<T> {
         self.leased
     }
 
+    /// Whose session holds records under a lease, if any does: the lowest one's. Who hands out to nobody else until those are
+    /// acknowledged or over keeps the order of the partition among clients too.
+    pub fn leased_to(&self) -> Option<u64> {
+        let holder = |held: &Held<T>| held.holder.filter(|_| matches!(held.stand, Stand::Leased(_)));
+        self.held.values().find_map(holder).map(|holder| holder.session)
+    }
+
+    /// A record that `holder` was handed and still holds, with its attempt and the end of its lease.
+    pub fn held_by(&self, offset: i64, holder: Holder) -> Option<(Handed<'_, T>, Instant)> {
+        let held = self.held.get(&offset).filter(|held| held.holder == Some(holder))?;
+        let Stand::Leased(until) = held.stand else { return None };
+        Some((Handed { offset, attempt: held.attempts, record: &held.record }, until))
+    }
+
+    /// How often the record at the prefix was handed out; 0 if none is held.
+    pub fn attempts(&self) -> u32 {
+        self.held.first_key_value().map_or(0, |(_, held)| held.attempts)
+    }
+
     /// Takes a record from Kafka. One below the position was taken before, and is left alone.
     pub fn take(&mut self, offset: i64, record: T) {
         if offset >= self.position {
@@ -300,6 +319,16 @@ impl<T> Ledger<T> {
     /// The prefix, if Kafka is not known to have it.
     pub fn to_commit(&self) -> Option<i64> {
         Some(self.prefix()).filter(|prefix| *prefix > self.committed)
+    }
+
+    /// Kafka is known to have everything before this.
+    pub fn committed(&self) -> i64 {
+        self.committed
+    }
+
+    /// Whether no record is held.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
     }
 
     /// Kafka has everything before `offset`.

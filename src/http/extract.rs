@@ -3,13 +3,15 @@
 pub mod accept;
 pub mod body;
 pub mod filter;
+pub mod group;
+pub mod grouped;
 pub mod manner;
 pub mod produce;
 pub mod query;
 pub mod reading;
 
 use super::arrival::Arrival;
-use super::error::{ApiError, code};
+use super::error::{ApiError, Code, code};
 use super::observe::id_of;
 use crate::access::{Access, Action, Caller, Decision};
 use crate::broadcast::Address;
@@ -95,15 +97,20 @@ impl<S: Send + Sync> FromRequestParts<S> for OneTopic {
 }
 
 async fn topics<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<String, ApiError> {
-    param(parts, state, "topics").await
+    param(parts, state, "topics", code::INVALID_TOPIC).await
 }
 
-/// A segment of the path, by its name in the route.
-pub async fn param<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result<String, ApiError> {
-    // Fails for a path that is not UTF-8 when decoded, which no topic name is.
+/// A segment of the path, by its name in the route; `invalid` is the code of one that no name can be.
+pub async fn param<S: Send + Sync>(
+    parts: &mut Parts,
+    state: &S,
+    name: &str,
+    invalid: &'static Code,
+) -> Result<String, ApiError> {
+    // Fails for a path that is not UTF-8 when decoded, which no name in Kafka is.
     let params = RawPathParams::from_request_parts(parts, state)
         .await
-        .map_err(|rejection| ApiError::new(code::INVALID_TOPIC, rejection.body_text()))?;
+        .map_err(|rejection| ApiError::new(invalid, rejection.body_text()))?;
     Ok(params.iter().find(|(found, _)| *found == name).map_or("", |(_, text)| text).to_owned())
 }
 
@@ -112,9 +119,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Address {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let OneTopic(topic) = OneTopic::from_request_parts(parts, state).await?;
-        let partition = param(parts, state, "partition").await?;
+        let partition = param(parts, state, "partition", code::INVALID_TOPIC).await?;
         let partition = number(&partition).ok_or_else(|| query::invalid("partition", "it is no number"))?;
-        let offset = param(parts, state, "offset").await?;
+        let offset = param(parts, state, "offset", code::INVALID_TOPIC).await?;
         let offset = number(&offset).ok_or_else(|| query::invalid("offset", "it is no number"))?;
         Ok(Self { topic, partition, offset })
     }

@@ -41,6 +41,7 @@ use utoipa::openapi::{
     tags(
         (name = "records", description = "Putting records in and taking them out."),
         (name = "topics", description = "Which topics there are, and making one."),
+        (name = "groups", description = "Taking part in consumer groups without being a member of them."),
         (name = "cluster", description = "The brokers behind the gateway."),
         (name = "operations", description = "For whoever runs the gateway."),
     ),

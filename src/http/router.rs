@@ -34,6 +34,8 @@ fn native() -> OpenApiRouter<AppState> {
         .routes(routes!(v1::records::produce, v1::records::page))
         .routes(routes!(v1::record::show))
         .routes(routes!(v1::stream::open))
+        .routes(routes!(v1::poll::poll))
+        .routes(routes!(v1::acks::acknowledge))
         .routes(routes!(v1::cluster::describe))
         .routes(routes!(openapi::serve))
 }

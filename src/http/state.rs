@@ -6,6 +6,7 @@ use super::same_site::SameSite;
 use crate::access::Access;
 use crate::broadcast::{Broadcast, Drain};
 use crate::config;
+use crate::group;
 use crate::kafka::{Admin, Catalog, Health};
 use crate::produce::Produce;
 use crate::telemetry::Metrics;
@@ -41,6 +42,7 @@ parts! {
     Broadcast: parts.broadcast;
     Catalog: parts.catalog;
     Admin: parts.admin;
+    group::Groups: parts.grouped;
     Limits: parts.limits;
     Bodies: parts.bodies;
     Arc<Metrics>: parts.metrics;
@@ -64,6 +66,10 @@ pub struct Limits {
     pub flush: Duration,
     /// About how long a stream of events lives that does not ask for another time.
     pub max_age: Duration,
+    /// How many records of a partition are held, in a group that does not ask for another number.
+    pub window: usize,
+    /// How long a record of a group waits for its acknowledgement, where the group does not ask for another time.
+    pub ack_timeout: Duration,
 }
 
 /// What `app` puts together for requests.
@@ -76,6 +82,8 @@ pub struct Parts {
     pub catalog: Catalog,
     /// Makes topics.
     pub admin: Admin,
+    /// Takes part in groups.
+    pub grouped: group::Groups,
     /// The rules in force.
     pub access: Access,
     /// What requests are held to.

@@ -1,6 +1,8 @@
 //! The native API, one file per resource.
 
+pub mod acks;
 pub mod cluster;
+pub mod poll;
 pub mod record;
 pub mod records;
 pub mod stream;

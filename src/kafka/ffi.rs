@@ -7,6 +7,7 @@
 
 mod brokers;
 mod certificate;
+mod commits;
 mod configs;
 mod create;
 mod describe;
@@ -16,6 +17,7 @@ mod queue;
 
 pub use brokers::find_brokers;
 pub use certificate::tell_verdicts;
+pub use commits::{Commits, known_end, waiting};
 pub use configs::describe_configs;
 pub use create::create_topic;
 pub use describe::{describe_cluster, describe_topics};

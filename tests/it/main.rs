@@ -14,6 +14,7 @@ mod dev;
 mod docs;
 mod edge;
 mod examples;
+mod grouped;
 mod kafka;
 mod kill;
 mod openapi;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         docs::tests(),
         edge::tests(),
         examples::tests(),
+        grouped::tests(),
         kafka::tests(),
         kill::tests(),
         openapi::tests(),

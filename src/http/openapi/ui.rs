@@ -44,7 +44,7 @@ pub async fn from_folder() -> Redirect {
 /// `GET /docs/{file}`: what the page loads.
 pub async fn file(request: Request) -> Result<Response, ApiError> {
     let (mut parts, _) = request.into_parts();
-    let name = param(&mut parts, &(), "file").await?;
+    let name = param(&mut parts, &(), "file", code::NOT_FOUND).await?;
     if name == "start.js" {
         let start = Bytes::from_static(START.as_bytes());
         return Ok(guarded(tag::respond(&parts.headers, "docs", "text/javascript; charset=utf-8", start)));

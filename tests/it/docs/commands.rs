@@ -17,7 +17,8 @@ pub fn tests() -> Vec<Test> {
 }
 
 /// In the order of reading: later pages read what earlier ones wrote.
-const PAGES: [&str; 4] = ["README.md", "docs/quick-start.md", "docs/producing.md", "docs/streaming.md"];
+const PAGES: [&str; 5] =
+    ["README.md", "docs/quick-start.md", "docs/producing.md", "docs/streaming.md", "docs/delivery.md"];
 
 /// Where the book says that the gateway is.
 const ADDRESS: &str = "127.0.0.1:8080";
