@@ -23,7 +23,7 @@ pub const OVERDUE: &str = "pinned";
 
 /// A write that may stand.
 pub trait Write: Send + Sync {
-    /// Since when it stands, if it does.
+    /// Since when it stands, if it does and what is written is shared with others.
     fn stands_since(&self) -> Option<Instant>;
 
     /// Ends its connection, or its stream of HTTP/2, if it still stands.
