@@ -44,6 +44,8 @@ pub enum Action<'a> {
     MoveGroup(&'a GroupId),
     /// Delete a group.
     DeleteGroup(&'a GroupId),
+    /// Take part in a consumer group: be handed its records, and acknowledge them.
+    JoinGroup(&'a GroupId),
     /// See the cluster's brokers.
     DescribeCluster,
 }

@@ -14,7 +14,9 @@ mod service;
 use crate::access::{Access, OpenToAll};
 use crate::broadcast::{Broadcast, Drain};
 use crate::config::Config;
+use crate::config::GroupProtocol;
 use crate::dev::{Broker, BrokerSettings, Demo};
+use crate::group;
 use crate::http::state::{Bodies, Limits, Parts};
 use crate::http::{AppState, operations, router};
 use crate::kafka::{self, Admin, Catalog, Groups, Health, Producer, Settings, admin};
@@ -94,6 +96,7 @@ pub struct App {
     operations: Option<Server>,
     producer: Arc<Producer>,
     admin: Admin,
+    grouped: group::Groups,
     drain: Drain,
     demo: Option<Demo>,
     metrics: Arc<Metrics>,
@@ -128,19 +131,13 @@ impl App {
         let producer = Arc::new(Producer::new(settings.clone())?);
         let produce =
             Produce::new(&config.produce, catalog.clone(), admin.clone(), producer.clone(), metrics.clone());
-        let broadcast =
-            Broadcast::new(&config.streams, settings, catalog.clone(), metrics.clone(), drain.clone());
+        let (log, told) = (settings.clone(), metrics.clone());
+        let broadcast = Broadcast::new(&config.streams, log, catalog.clone(), told, drain.clone());
         let watchlist = Watchlist::default();
         let most_pinned = config.streams.max_pinned_bytes;
         let relief = watchlist.clone().relieve(broadcast.pinned(), most_pinned, metrics.clone());
-        let limits = Limits {
-            max_record_bytes: config.produce.max_record_bytes,
-            max_head_bytes: config.listen.max_head_bytes,
-            max_cursor_bytes: config.streams.max_cursor_bytes,
-            heartbeat: config.streams.heartbeat,
-            max_age: config.streams.max_age,
-            flush: config.streams.flush,
-        };
+        let means = group::Means { settings, catalog: catalog.clone(), producer: producer.clone() };
+        let grouped = group::Groups::new(&config.groups, means, metrics.clone());
         let bodies = Bodies::new(config.listen.body_timeout, config.listen.max_body_bytes);
         let parts = Parts {
             produce,
@@ -148,8 +145,9 @@ impl App {
             catalog,
             admin: admin.clone(),
             groups,
+            grouped: grouped.clone(),
             access,
-            limits,
+            limits: Limits::new(&config.listen, &config.produce, &config.streams, &config.groups),
             bodies,
             metrics: metrics.clone(),
             examples,
@@ -165,7 +163,18 @@ impl App {
         });
         let server = Server::new(clients, routes, (metrics.clone(), watchlist), most, &config.listen);
         let _relief = AbortOnDropHandle::new(tokio::spawn(relief));
-        Ok(Self { address, server, operations, producer, admin, drain, demo: None, metrics, _relief })
+        Ok(Self {
+            address,
+            server,
+            operations,
+            producer,
+            admin,
+            grouped,
+            drain,
+            demo: None,
+            metrics,
+            _relief,
+        })
     }
 
     /// Feeds the demo's topics from now on until it is told to end.
@@ -188,6 +197,7 @@ impl App {
         let begun = Instant::now();
         drop(self.demo);
         let window = self.drain.begin();
+        self.grouped.drain();
         service::stopping();
         self.metrics.http.draining.set(1);
         tracing::info!(?window, left = ?self.drain.left(), "shutting down");
@@ -198,6 +208,7 @@ impl App {
         .shared();
         server.accept(future::select(pin!(tokio::time::sleep(window)), again.clone()).map(drop)).await;
         server.close(self.drain.left(), again).await;
+        self.grouped.end(self.drain.left().max(LEAST_FLUSH)).await;
         let left = self.drain.left().max(LEAST_FLUSH);
         let producer = self.producer;
         // Blocks, and its own deadline ends it.
@@ -224,14 +235,15 @@ pub fn check(config: &Config) -> Result<(), Error> {
 }
 
 /// How many file descriptors are kept from clients: for producers and files, for those who are told that there is no room,
-/// for probes, and for each Kafka reader a connection to each of a few brokers. A gateway that cannot reach its brokers
+/// for probes, and for each Kafka reader and each member of a group a connection to each of a few brokers. A gateway that cannot reach its brokers
 /// serves nobody.
 fn reserved(config: &Config) -> usize {
-    256 + TURNED_AWAY + PROBES + config.streams.max_readers * 4
+    256 + TURNED_AWAY + PROBES + (config.streams.max_readers + config.groups.max_members) * 4
 }
 
 fn settings(config: &Config) -> Settings {
     Settings::new(config.kafka.clone(), config.produce.clone(), config.streams.clone())
+        .joining(config.groups.clone())
 }
 
 /// Runs the gateway until the process is told to end.
@@ -268,6 +280,10 @@ pub async fn dev(mut config: Config, scene: Scene) -> Result<(), Error> {
     let mut signals = Signals::listen()?;
     let broker = start_broker(&config)?;
     config.kafka.bootstrap_servers = broker.bootstrap();
+    if config.groups.protocol == GroupProtocol::Auto {
+        // All that the embedded broker does reliably.
+        config.groups.protocol = GroupProtocol::Eager;
+    }
     if scene == Scene::Broker {
         banner::print(&banner::broker_alone(&broker.bootstrap(), config.dev.topic_bytes));
         signals.next().await;

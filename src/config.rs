@@ -14,6 +14,7 @@ mod dev;
 mod environment;
 mod error;
 mod field;
+mod groups;
 mod kafka;
 mod layer;
 mod listen;
@@ -32,6 +33,7 @@ pub use access::{Access, Anonymous};
 pub use dev::Dev;
 pub use environment::process_environment;
 pub use error::{ConfigError, Problem};
+pub use groups::{GroupProtocol, Groups};
 pub use kafka::Kafka;
 pub use listen::Listen;
 pub use load::Flags;
@@ -47,11 +49,12 @@ use field::Section;
 use serde::{Deserialize, Serialize};
 
 /// The schema: every section, in the order of the struct.
-const SECTIONS: [Section; 7] = [
+const SECTIONS: [Section; 8] = [
     listen::SECTION,
     kafka::SECTION,
     produce::SECTION,
     streams::SECTION,
+    groups::SECTION,
     access::SECTION,
     telemetry::SECTION,
     dev::SECTION,
@@ -69,6 +72,8 @@ pub struct Config {
     pub produce: Produce,
     /// What a stream may cost.
     pub streams: Streams,
+    /// How the gateway takes part in groups.
+    pub groups: Groups,
     /// Who may do what.
     pub access: Access,
     /// What the gateway tells about itself.

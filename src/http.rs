@@ -21,5 +21,6 @@ pub mod state;
 mod v1;
 
 pub use arrival::{Arrival, Door, Full};
+pub use reply::stream::SharesFrames;
 pub use router::{operations, router};
 pub use state::AppState;

@@ -1,8 +1,8 @@
 //! The Kafka room: the only one that names librdkafka.
 //!
 //! It offers the rest of the house what it needs of a cluster in the house's own words: a [`Catalog`] of topics, a
-//! shared [`Producer`], a [`reader::Feed`] of explicit positions, [`Admin`] for making and describing topics, and [`Groups`] for
-//! looking after consumer groups. Errors leave
+//! shared [`Producer`], a [`reader::Feed`] of explicit positions, a [`Member`] of a consumer group, [`Admin`] for making and
+//! describing topics, and [`Groups`] for looking after consumer groups. Errors leave
 //! it classified by remedy ([`Error`]), never as codes. There are no traits to mock: tests run against a broker.
 
 pub mod admin;
@@ -14,6 +14,7 @@ pub mod error;
 mod ffi;
 pub mod groups;
 pub mod health;
+pub mod member;
 pub mod producer;
 pub mod reader;
 pub mod settings;
@@ -24,6 +25,7 @@ pub use catalog::{Catalog, Topic};
 pub use error::Error;
 pub use groups::Groups;
 pub use health::Health;
+pub use member::Member;
 pub use producer::Producer;
 pub use settings::Settings;
 

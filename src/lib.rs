@@ -16,6 +16,7 @@ pub mod broadcast;
 pub mod cli;
 pub mod config;
 pub mod dev;
+pub mod group;
 pub mod http;
 pub mod kafka;
 pub mod produce;

@@ -7,7 +7,7 @@
 mod metrics;
 mod plain;
 
-pub use metrics::{ClientStatistics, Exposition, KafkaClient, Metrics, RequestLabels, Traffic};
+pub use metrics::{ClientStatistics, Exposition, GroupFigures, KafkaClient, Metrics, RequestLabels, Traffic};
 pub use plain::{plain, plain_path};
 pub use prometheus_client::metrics::gauge::Gauge;
 

@@ -198,7 +198,7 @@ mod tests {
             (
                 "SLUICEGATE_X",
                 "environment: SLUICEGATE_X: unknown variable; allowed: `SLUICEGATE_SECTION__KEY`, the sections being \
-                 `LISTEN`, `KAFKA`, `PRODUCE`, `STREAMS`, `ACCESS`, `TELEMETRY`, `DEV`",
+                 `LISTEN`, `KAFKA`, `PRODUCE`, `STREAMS`, `GROUPS`, `ACCESS`, `TELEMETRY`, `DEV`",
             ),
         ] {
             assert_eq!(

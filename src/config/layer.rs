@@ -172,7 +172,7 @@ mod tests {
             (
                 "[produse]\nx = 1",
                 "a.toml: produse: unknown section; did you mean `produce`? allowed: `listen`, `kafka`, `produce`, \
-                 `streams`, `access`, `telemetry`, `dev`",
+                 `streams`, `groups`, `access`, `telemetry`, `dev`",
             ),
             (
                 "[access]\nanonymus = 1",

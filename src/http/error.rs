@@ -7,6 +7,7 @@
 pub mod code;
 
 use crate::broadcast;
+use crate::group;
 use crate::kafka::Error as KafkaError;
 use crate::kafka::error::Written;
 use crate::record::ValueForm;
@@ -39,6 +40,8 @@ pub struct ApiError {
     as_event: Option<Told>,
     /// When to come back, where that is known.
     retry: Option<Duration>,
+    /// Ids that stand for nothing any more.
+    fenced: Option<Box<[String]>>,
 }
 
 /// How a failure is told as an event.
@@ -69,6 +72,10 @@ pub struct Problem<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, schema_with = written)]
     written: Option<&'static str>,
+    /// Of acknowledgements: the ids that stand for nothing any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false, value_type = Vec<String>)]
+    fenced: Option<&'a [String]>,
     /// The request's id, as in `X-Request-Id`.
     request_id: &'a str,
 }
@@ -85,7 +92,15 @@ fn written() -> Object {
 impl ApiError {
     /// An error of a registered code, with what the client should know of this case.
     pub fn new(code: &'static Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), written: None, cause: None, as_event: None, retry: None }
+        Self {
+            code,
+            detail: detail.into(),
+            written: None,
+            cause: None,
+            as_event: None,
+            retry: None,
+            fenced: None,
+        }
     }
 
     /// The same, told as an event in a stream where a status would make the client give up for ever. `cursor` is what the
@@ -130,6 +145,7 @@ impl ApiError {
             detail: &self.detail,
             retryable: self.code.retryable,
             written: self.written.map(Written::as_str),
+            fenced: self.fenced.as_deref(),
             request_id,
         };
         serde_json::to_string(&problem).expect("texts and numbers serialize")
@@ -258,6 +274,20 @@ impl From<broadcast::Error> for ApiError {
             broadcast::Error::Full(_) => {
                 Self::new(code::OVERLOADED, "the log is read for as many as it may be; try again")
             }
+        }
+    }
+}
+
+impl From<group::Error> for ApiError {
+    fn from(error: group::Error) -> Self {
+        let detail = error.to_string();
+        match error {
+            group::Error::Kafka(error) => error.into(),
+            group::Error::SettingsDiffer(_) => Self::new(code::GROUP_SETTINGS_DIFFER, detail),
+            group::Error::Crowded(_) => Self::new(code::OVERLOADED, detail),
+            group::Error::NoId(_) => Self::new(code::INVALID_ID, detail),
+            group::Error::Fenced(ids) => Self { fenced: Some(ids.into()), ..Self::new(code::FENCED, detail) },
+            group::Error::Draining => Self::new(code::NOT_READY, detail),
         }
     }
 }

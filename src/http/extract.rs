@@ -4,6 +4,7 @@ pub mod accept;
 pub mod body;
 pub mod filter;
 pub mod group;
+pub mod grouped;
 pub mod manner;
 pub mod produce;
 pub mod query;

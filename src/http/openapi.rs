@@ -41,7 +41,7 @@ use utoipa::openapi::{
     tags(
         (name = "records", description = "Putting records in and taking them out."),
         (name = "topics", description = "Which topics there are, and making one."),
-        (name = "groups", description = "How consumer groups stand, and moving or deleting those without members."),
+        (name = "groups", description = "Working topics off in groups; how consumer groups stand, and moving or deleting those without members."),
         (name = "cluster", description = "The brokers behind the gateway."),
         (name = "operations", description = "For whoever runs the gateway."),
     ),

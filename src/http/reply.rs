@@ -1,5 +1,6 @@
 //! Response heads and bodies that more than one handler sends.
 
+pub mod batch;
 pub mod page;
 pub mod record;
 pub mod stream;

@@ -37,6 +37,8 @@ fn native() -> OpenApiRouter<AppState> {
         .routes(routes!(v1::groups::list))
         .routes(routes!(v1::groups::describe, v1::groups::delete))
         .routes(routes!(v1::groups::offsets::put))
+        .routes(routes!(v1::poll::poll))
+        .routes(routes!(v1::acks::acknowledge))
         .routes(routes!(v1::cluster::describe))
         .routes(routes!(openapi::serve))
 }

@@ -6,6 +6,7 @@ use super::same_site::SameSite;
 use crate::access::Access;
 use crate::broadcast::{Broadcast, Drain};
 use crate::config;
+use crate::group;
 use crate::kafka::{Admin, Catalog, Groups, Health};
 use crate::produce::Produce;
 use crate::telemetry::Metrics;
@@ -42,6 +43,7 @@ parts! {
     Catalog: parts.catalog;
     Admin: parts.admin;
     Groups: parts.groups;
+    group::Groups: parts.grouped;
     Limits: parts.limits;
     Bodies: parts.bodies;
     Arc<Metrics>: parts.metrics;
@@ -65,6 +67,31 @@ pub struct Limits {
     pub flush: Duration,
     /// About how long a stream of events lives that does not ask for another time.
     pub max_age: Duration,
+    /// How many records of a partition are held, in a group that does not ask for another number.
+    pub window: usize,
+    /// How long a record of a group waits for its acknowledgement, where the group does not ask for another time.
+    pub ack_timeout: Duration,
+}
+
+impl Limits {
+    /// Those of these sections.
+    pub fn new(
+        listen: &config::Listen,
+        produce: &config::Produce,
+        streams: &config::Streams,
+        groups: &config::Groups,
+    ) -> Self {
+        Self {
+            max_record_bytes: produce.max_record_bytes,
+            max_head_bytes: listen.max_head_bytes,
+            max_cursor_bytes: streams.max_cursor_bytes,
+            heartbeat: streams.heartbeat,
+            max_age: streams.max_age,
+            flush: streams.flush,
+            window: groups.window,
+            ack_timeout: groups.ack_timeout,
+        }
+    }
 }
 
 /// What `app` puts together for requests.
@@ -79,6 +106,8 @@ pub struct Parts {
     pub admin: Admin,
     /// Looks after consumer groups.
     pub groups: Groups,
+    /// Takes part in groups.
+    pub grouped: group::Groups,
     /// The rules in force.
     pub access: Access,
     /// What requests are held to.

@@ -37,6 +37,8 @@ pub enum Role {
     Admin,
     /// It reads records.
     Reader,
+    /// It is in a consumer group.
+    Member,
 }
 
 impl Role {
@@ -46,6 +48,7 @@ impl Role {
             Self::Producer => "producer",
             Self::Admin => "admin",
             Self::Reader => "reader",
+            Self::Member => "member",
         }
     }
 }

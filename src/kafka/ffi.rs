@@ -7,6 +7,7 @@
 
 mod brokers;
 mod certificate;
+mod commits;
 mod committed;
 mod configs;
 mod create;
@@ -19,6 +20,7 @@ mod queue;
 
 pub use brokers::find_brokers;
 pub use certificate::tell_verdicts;
+pub use commits::{Commits, known_end, waiting};
 pub use committed::{alter_offsets, committed_offsets};
 pub use configs::describe_configs;
 pub use create::create_topic;

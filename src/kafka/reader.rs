@@ -4,8 +4,8 @@
 //! gone, an end that is reached are told as events, and whoever takes them judges them. Each partition has a queue
 //! of its own, which is the only way to know whose end or error it is.
 
-mod batch;
-mod bell;
+pub(super) mod batch;
+pub(super) mod bell;
 mod feed;
 
 use super::error::Error;

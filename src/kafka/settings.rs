@@ -5,6 +5,7 @@
 use super::admittance::Admittance;
 use super::context::{Context, Role, Voice};
 use super::error::Error;
+use super::member::{Joining, PROBE, Protocol, Protocols};
 use super::reader::Pace;
 use crate::config;
 use crate::record::{Acks, Isolation};
@@ -19,6 +20,8 @@ pub struct Settings {
     kafka: config::Kafka,
     produce: config::Produce,
     streams: config::Streams,
+    groups: config::Groups,
+    protocols: Arc<Protocols>,
     admittance: Arc<Admittance>,
     voice: Arc<Voice>,
     metrics: Arc<Metrics>,
@@ -31,7 +34,31 @@ impl Settings {
     pub fn new(kafka: config::Kafka, produce: config::Produce, streams: config::Streams) -> Self {
         let voice = Arc::new(Voice::new([&kafka.properties, &kafka.producer, &kafka.consumer]));
         let (admittance, metrics) = (Arc::default(), Arc::default());
-        Self { kafka, produce, streams, admittance, voice, metrics, statistics: Duration::ZERO }
+        let groups = config::Groups::default();
+        let protocols = Arc::new(Protocols::new(groups.protocol));
+        let statistics = Duration::ZERO;
+        Self { kafka, produce, streams, groups, protocols, admittance, voice, metrics, statistics }
+    }
+
+    /// The same, with members of groups as this section has them.
+    #[must_use]
+    pub fn joining(self, groups: config::Groups) -> Self {
+        Self { protocols: Arc::new(Protocols::new(groups.protocol)), groups, ..self }
+    }
+
+    /// By which protocol members join.
+    pub(super) fn protocols(&self) -> &Protocols {
+        &self.protocols
+    }
+
+    /// How often members commit.
+    pub(super) fn commit_interval(&self) -> Duration {
+        self.groups.commit_interval
+    }
+
+    /// How long a member waits for acknowledgements before it gives a partition up.
+    pub(super) fn revoke_timeout(&self) -> Duration {
+        self.groups.revoke_timeout
     }
 
     /// The same, with clients that are counted in `metrics`, and that tell their statistics so often; zero means never.
@@ -109,9 +136,44 @@ impl Settings {
     /// Each partition has a queue of its own, and librdkafka holds every queue to the limit by itself, so each gets
     /// a share of what the reader may hold.
     pub(super) fn feed(&self, isolation: Isolation, pace: Pace) -> ClientConfig {
-        let mut recipe = self.common(&self.kafka.consumer);
+        let mut recipe = self.consumer(isolation, pace);
         // librdkafka refuses `assign` without a group; none is ever joined and nothing is committed to it.
         recipe.set("group.id", "sluicegate-reader");
+        recipe
+    }
+
+    /// A member of a group: what it is assigned is begun where it is told to, and committed when it is told to.
+    pub(super) fn member(&self, joining: &Joining, protocol: Protocol) -> ClientConfig {
+        let mut recipe = self.consumer(joining.isolation, Pace::Tail);
+        recipe.set("group.id", joining.group.as_str());
+        recipe.set("client.id", format!("{}-{}", self.kafka.client_id, joining.tag));
+        if !self.groups.instance_id.is_empty() {
+            recipe.set("group.instance.id", format!("{}-{}", self.groups.instance_id, joining.tag));
+        }
+        match protocol {
+            Protocol::Consumer => {
+                recipe.set("group.protocol", "consumer");
+                // The brokers decide these, and librdkafka refuses to be told.
+                for name in BROKERS_CHOICE {
+                    recipe.remove(name);
+                }
+                if self.protocols.is_open() {
+                    // What `MemberContext` listens for.
+                    self.default_of(&mut recipe, "debug", PROBE);
+                }
+            }
+            Protocol::Cooperative => {
+                recipe.set("partition.assignment.strategy", "cooperative-sticky");
+            }
+            Protocol::Eager => {
+                recipe.set("partition.assignment.strategy", "range");
+            }
+        }
+        recipe
+    }
+
+    fn consumer(&self, isolation: Isolation, pace: Pace) -> ClientConfig {
+        let mut recipe = self.common(&self.kafka.consumer);
         recipe.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
         recipe.set("auto.offset.reset", "error").set("enable.partition.eof", "true");
         recipe.set("isolation.level", isolation.as_str());
@@ -165,6 +227,10 @@ impl Settings {
 /// The share of `streams.reader_queue_bytes` that a partition has, as one of so many.
 const TAIL_SHARES: usize = 4;
 const HISTORY_SHARES: usize = 16;
+
+/// What KIP-848 leaves to the brokers.
+const BROKERS_CHOICE: [&str; 4] =
+    ["session.timeout.ms", "heartbeat.interval.ms", "group.protocol.type", "partition.assignment.strategy"];
 
 /// The properties that name trusted authorities.
 const AUTHORITIES: [&str; 2] = ["ssl.ca.location", "ssl.ca.pem"];

@@ -2,9 +2,10 @@
 //!
 //! One struct for each room that counts. A label's values come from a list that is fixed when the process starts
 //! (routes, codes, reasons, roles), never from what a client or a cluster chose, so the number of series has an end
-//! whatever happens. What is known only when somebody asks (memory, descriptors, the scheduler) is looked up then.
+//! whatever happens; but for the names of groups, of which only so many are held. What is known only when somebody asks (memory, descriptors, the scheduler) is looked up then.
 //! `docs/operations.md` lists them all, and a test holds the two together.
 
+mod groups;
 mod http;
 mod kafka;
 mod process;
@@ -12,10 +13,12 @@ mod produce;
 mod streams;
 mod text;
 
+pub use groups::GroupFigures;
 pub use http::{Http, RequestLabels, Traffic};
 pub use kafka::{ClientStatistics, KafkaClient};
 pub use text::Exposition;
 
+use groups::Groups;
 use kafka::Kafka;
 use produce::Produce;
 use prometheus_client::encoding::{EncodeLabelSet, text::encode};
@@ -40,6 +43,8 @@ pub struct Metrics {
     pub produce: Produce,
     /// What is counted of streams and pages.
     pub streams: Streams,
+    /// What is counted of grouped delivery.
+    pub groups: Groups,
     /// What is counted of the clients of Kafka.
     pub kafka: Kafka,
 }
@@ -65,8 +70,9 @@ impl Metrics {
         let http = Http::register(ours);
         let produce = Produce::register(ours);
         let streams = Streams::register(ours);
+        let groups = Groups::register(ours);
         let kafka = Kafka::register(ours);
-        Self { registry, http, produce, streams, kafka }
+        Self { registry, http, produce, streams, groups, kafka }
     }
 
     /// All metrics as text in the form that was asked for.

@@ -14,6 +14,7 @@ mod dev;
 mod docs;
 mod edge;
 mod examples;
+mod grouped;
 mod groups;
 mod kafka;
 mod kill;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         edge::tests(),
         examples::tests(),
         groups::tests(),
+        grouped::tests(),
         kafka::tests(),
         kill::tests(),
         openapi::tests(),

@@ -39,7 +39,7 @@ const ROOMS: &[Room] = &[
         name: "kafka",
         may: &["record", "telemetry"],
         // Producers and readers are clients: what they may cost is set where they are used.
-        config: &["Kafka", "Properties", "Produce", "Compression", "Streams"],
+        config: &["Kafka", "Properties", "Produce", "Compression", "Streams", "Groups", "GroupProtocol"],
         never: EDGE,
     },
     Room {

@@ -83,6 +83,8 @@ struct State {
     bare_lf: bool,
     /// Since when nothing is taken of what is written.
     stalled_since: Option<Instant>,
+    /// Whether what is written may be shared with others: an answer was a stream.
+    shares: bool,
     /// Whether it is to end if nothing is taken of it now, and who is to be told.
     cut: bool,
     clock: Option<Waker>,
@@ -110,6 +112,7 @@ impl Activity {
             lines: Lines::default(),
             bare_lf: false,
             stalled_since: None,
+            shares: false,
             cut: false,
             clock: None,
             allowance: (TAKEN_BACK_AT_ONCE, now),
@@ -144,6 +147,8 @@ impl Activity {
         let mut state = self.state();
         state.in_flight += 1;
         state.multiplexed = multiplexed;
+        // One answer after the other, or many at once, of which one may be a stream.
+        state.shares &= multiplexed;
         state.head_since = None;
         state.lines = Lines::default();
         let bare_lf = std::mem::take(&mut state.bare_lf);
@@ -216,12 +221,13 @@ impl Activity {
 
 impl Write for Activity {
     fn stands_since(&self) -> Option<Instant> {
-        self.state().stalled_since
+        let state = self.state();
+        state.stalled_since.filter(|_| state.shares)
     }
 
     fn cut(&self) {
         let mut state = self.state();
-        state.cut = state.stalled_since.is_some();
+        state.cut = state.shares && state.stalled_since.is_some();
         let clock = state.clock.clone().filter(|_| state.cut);
         drop(state);
         clock.inspect(Waker::wake_by_ref);
@@ -234,9 +240,10 @@ impl InFlight {
         self.bare_lf
     }
 
-    /// Its answer's head is there.
-    pub fn answered(&mut self) {
+    /// Its answer's head is there; whether what follows is shared with others.
+    pub fn answered(&mut self, shares: bool) {
         self.answered = true;
+        self.activity.state().shares |= shares;
     }
 }
 
@@ -302,6 +309,25 @@ mod tests {
     }
 
     #[test]
+    fn only_who_holds_what_is_shared_is_cut_for_it() {
+        let begun = Instant::now();
+        let activity = Arc::new(Activity::new(begun));
+        let cut_for = |multiplexed, shares| {
+            activity.begin(multiplexed).answered(shares);
+            activity.stalled(begun);
+            activity.cut();
+            let cut = (activity.stands_since(), activity.look(&PATIENCE, begun).err());
+            activity.wrote(begun);
+            cut
+        };
+        assert_eq!(cut_for(false, false), (None, None), "an answer of its own");
+        assert_eq!(cut_for(false, true), (Some(begun), Some(Overdue::Pinned)));
+        assert_eq!(cut_for(false, false), (None, None), "the stream is over");
+        assert_eq!(cut_for(true, true), (Some(begun), Some(Overdue::Pinned)));
+        assert_eq!(cut_for(true, false), (Some(begun), Some(Overdue::Pinned)), "the stream is beside it");
+    }
+
+    #[test]
     fn frames_of_http_2_between_requests_keep_nothing_open() {
         let begun = Instant::now();
         let activity = Arc::new(Activity::new(begun));
@@ -318,7 +344,7 @@ mod tests {
         let activity = Arc::new(Activity::new(Instant::now()));
         for _ in 0..5000 {
             let mut request = activity.begin(true);
-            request.answered();
+            request.answered(false);
         }
         assert!(activity.look(&PATIENCE, Instant::now()).is_ok());
         let mut sent = 0;

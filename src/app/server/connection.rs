@@ -6,7 +6,7 @@ use super::activity::{Activity, InFlight, Overdue, Patience};
 use super::socket::{Socket, Watched};
 use super::streams::{Streams, Waiting};
 use crate::config::Listen;
-use crate::http::Arrival;
+use crate::http::{Arrival, SharesFrames};
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
@@ -218,7 +218,11 @@ impl Service<Request<Incoming>> for Answering {
         let answered = self.router.call(request);
         Box::pin(async move {
             let response = answered.await?;
-            in_flight.answered();
+            let shares = response.extensions().get::<SharesFrames>().is_some();
+            in_flight.answered(shares);
+            if shares {
+                waiting.share();
+            }
             Ok(response.map(|body| Answer { body, waiting, _in_flight: in_flight }))
         })
     }

@@ -23,12 +23,19 @@ pub struct Waiting(Arc<Mutex<Wait>>);
 #[derive(Debug, Default)]
 struct Wait {
     since: Option<Instant>,
+    /// Whether the pieces are shared with others.
+    shares: bool,
     /// Whether it is to wait no longer, and who is to be told.
     cut: bool,
     task: Option<Waker>,
 }
 
 impl Waiting {
+    /// The body's pieces are shared with others.
+    pub fn share(&self) {
+        self.wait().shares = true;
+    }
+
     /// A piece was given.
     pub fn begin(&self) {
         self.wait().since = Some(Instant::now());
@@ -47,12 +54,13 @@ impl Waiting {
 
 impl Write for Waiting {
     fn stands_since(&self) -> Option<Instant> {
-        self.wait().since
+        let wait = self.wait();
+        wait.since.filter(|_| wait.shares)
     }
 
     fn cut(&self) {
         let mut wait = self.wait();
-        wait.cut = wait.since.is_some();
+        wait.cut = wait.shares && wait.since.is_some();
         let task = wait.task.clone().filter(|_| wait.cut);
         drop(wait);
         task.inspect(Waker::wake_by_ref);
@@ -147,8 +155,8 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_stream_whose_piece_waits_ends_when_it_is_cut_and_one_that_is_read_does_not() {
-        for waits in [true, false] {
+    async fn a_stream_whose_piece_waits_ends_when_it_is_cut_and_no_other_answer_does() {
+        for (waits, shares) in [(true, true), (false, true), (true, false)] {
             let waiting = Waiting::default();
             let (stream, patience) = (Box::pin(std::future::pending::<()>()), Duration::from_secs(3600));
             let task = tokio::spawn(Task { stream, waiting: waiting.clone(), patience, alarm: None });
@@ -156,10 +164,13 @@ mod tests {
             if !waits {
                 waiting.end();
             }
-            assert_eq!(waiting.stands_since().is_some(), waits);
+            if shares {
+                waiting.share();
+            }
+            assert_eq!(waiting.stands_since().is_some(), waits && shares);
             tokio::task::yield_now().await;
             waiting.cut();
-            if waits {
+            if waits && shares {
                 assert_eq!(task.await.expect("it ends"), Ended::Unread("pinned"));
             } else {
                 tokio::task::yield_now().await;

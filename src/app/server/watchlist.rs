@@ -15,7 +15,7 @@ const LOOK: Duration = Duration::from_millis(500);
 /// How long a write has to stand before its client counts as slow.
 const STANDS: Duration = Duration::from_secs(1);
 
-/// What one slow client may be thought to hold, in bytes: a block.
+/// What one slow client is thought to hold at least, in bytes: a block.
 const SHARE: usize = 64 * 1024;
 
 /// The word in metrics and log lines for who is cut.
@@ -23,7 +23,7 @@ pub const OVERDUE: &str = "pinned";
 
 /// A write that may stand.
 pub trait Write: Send + Sync {
-    /// Since when it stands, if it does.
+    /// Since when it stands, if it does and what is written is shared with others.
     fn stands_since(&self) -> Option<Instant>;
 
     /// Ends its connection, or its stream of HTTP/2, if it still stands.
@@ -60,8 +60,8 @@ impl Watchlist {
             look.tick().await;
             let bytes = pinned.bytes();
             metrics.streams.pinned.set(bytes as i64);
-            if bytes > most {
-                let cut = self.cut((bytes - most).div_ceil(SHARE), Instant::now());
+            let cut = self.cut(bytes, most, Instant::now());
+            if cut > 0 {
                 tracing::info!(
                     bytes,
                     cut,
@@ -71,16 +71,19 @@ impl Watchlist {
         }
     }
 
-    /// Cuts so many of those who stand, if there are so many; how many it were.
-    fn cut(&self, most: usize, now: Instant) -> usize {
+    /// Cuts as many of those who stand as hold what is over `most` of the `bytes` that are pinned, if there are so many; how many
+    /// it were. Who holds how much is not known: all who stand are taken to hold the same, and the next look sees what is left.
+    fn cut(&self, bytes: usize, most: usize, now: Instant) -> usize {
+        if bytes <= most {
+            return 0;
+        }
         let writes = self.writes();
-        let stands = |(key, write): (usize, &Arc<dyn Write>)| {
-            let since = write.stands_since()?;
-            (now.saturating_duration_since(since) >= STANDS).then_some((since, key))
-        };
+        let stands = |(key, write): (usize, &Arc<dyn Write>)| Some((write.stands_since()?, key));
         let mut stand: Vec<_> = writes.iter().filter_map(stands).collect();
+        let share = bytes.checked_div(stand.len()).unwrap_or(0).max(SHARE);
+        stand.retain(|(since, _)| now.saturating_duration_since(*since) >= STANDS);
         stand.sort_unstable();
-        stand.truncate(most);
+        stand.truncate((bytes - most).div_ceil(share));
         stand.iter().for_each(|(_, key)| writes[*key].cut());
         stand.len()
     }
@@ -94,6 +97,9 @@ impl Watchlist {
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+    /// So little that nobody is taken to hold more than a block.
+    const MOST: usize = 0;
 
     struct Standing(Option<Instant>, AtomicBool);
 
@@ -116,10 +122,24 @@ mod tests {
         let mut listed: Vec<_> = writes.iter().map(|write| list.enlist(write.clone())).collect();
         let cut = || writes.each_ref().map(|write| write.1.swap(false, Relaxed));
         let now = begun + Duration::from_secs(10);
-        assert_eq!(list.cut(2, now), 2);
+        assert_eq!(list.cut(MOST, MOST, now), 0, "it is not too much");
+        assert_eq!(list.cut(MOST + 2 * SHARE, MOST, now), 2);
         assert_eq!(cut(), [false, false, true, false, true]);
         drop(listed.remove(2));
-        assert_eq!(list.cut(9, now), 2, "one of the three is gone, and one stopped half a second ago");
+        let cut_all = list.cut(MOST + 9 * SHARE, MOST, now);
+        assert_eq!(cut_all, 2, "one of the three is gone, and one stopped half a second ago");
         assert_eq!(cut(), [true, false, false, false, true]);
+    }
+
+    #[test]
+    fn where_each_holds_much_few_are_cut_and_at_least_one() {
+        let (list, begun) = (Watchlist::default(), Instant::now());
+        let writes: Vec<_> =
+            (0..10).map(|_| Arc::new(Standing(Some(begun), AtomicBool::new(false)))).collect();
+        let _listed: Vec<_> = writes.iter().map(|write| list.enlist(write.clone())).collect();
+        for (bytes, cut) in [(100, 0), (101, 1), (110, 1), (112, 2), (200, 5)] {
+            let mib = 1 << 20;
+            assert_eq!(list.cut(bytes * mib, 100 * mib, begun + STANDS), cut, "{bytes} MiB of 100");
+        }
     }
 }

@@ -46,6 +46,8 @@ codes! {
         "The path does not hold a legal Kafka topic name.";
     INVALID_GROUP = "invalid_group", 400, false, "Invalid group id",
         "The path does not hold a group id: it is empty, not UTF-8 when decoded, or has a NUL character.";
+    INVALID_ID = "invalid_id", 400, false, "Invalid record id",
+        "A text that is to acknowledge a record is no `id` of grouped delivery: those begin with `g1.`. Nothing was acknowledged.";
     ONE_TOPIC_ONLY = "one_topic_only", 400, false, "One topic only",
         "This request takes exactly one literal topic name: no list and no `*`.";
     PARTITION_OUT_OF_RANGE = "partition_out_of_range", 400, false, "Partition out of range",
@@ -78,6 +80,10 @@ codes! {
         "A topic of this name exists with other settings; the detail says which.";
     GROUP_ACTIVE = "group_active", 409, false, "Group has members",
         "Kafka lets nobody move or delete a group that has members. Stop them, wait until they have left, and ask again.";
+    GROUP_SETTINGS_DIFFER = "group_settings_differ", 409, false, "Group settings differ",
+        "The group is delivered with other filters or settings, which hold while a request waits for its records or a record is held; the detail names those that differ. Ask for the same ones, or come back when the group is idle.";
+    FENCED = "fenced", 409, false, "Ids are fenced",
+        "Some ids stand for nothing any more: their partition is another member's by now, the gateway was restarted, or their group is delivered otherwise. `fenced` names them. All others were acknowledged; the records of these will be handed out again.";
     POSITION_LOST = "position_lost", 410, false, "Position lost",
         "The log no longer holds the position, and `on_loss=fail` asks not to go on elsewhere. Begin anew with `from`, or with another `on_loss`.";
     OFFSET_EXPIRED = "offset_expired", 410, false, "Offset expired",

@@ -26,6 +26,11 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 /// A longer cursor is told by `ready` alone: proxies refuse long headers.
 const MAX_START_BYTES: usize = 1024;
 
+/// Marks a response, in its extensions, as one of a stream: what it is sent is shared with others, and outlives the ring while a
+/// client does not take it.
+#[derive(Clone, Copy, Debug)]
+pub struct SharesFrames;
+
 /// The response of a stream; `request_id` stands in a fault that ends it.
 pub fn respond(stream: Stream, format: Format, request_id: String) -> Response {
     let start = stream.start().to_string();
@@ -34,6 +39,7 @@ pub fn respond(stream: Stream, format: Format, request_id: String) -> Response {
     let told = Told { format, request_id, outcome: outcome.clone() };
     let mut response = Body::new(Parts { stream, told }).into_response();
     response.extensions_mut().insert(outcome);
+    response.extensions_mut().insert(SharesFrames);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));

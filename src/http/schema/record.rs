@@ -89,6 +89,39 @@ pub struct Page {
     faults: Vec<Problem<'static>>,
 }
 
+/// What a poll of a group is answered with.
+#[derive(ToSchema)]
+#[schema(example = json!({
+    "records": [{
+        "topic": "orders", "partition": 0, "offset": 1203, "timestamp": 1_763_795_871_123_i64,
+        "key": "c-17", "headers": [], "value": {"total": 12.5}, "id": "g1.AAAA"
+    }],
+    "lease_ms": 30000
+}))]
+pub struct Batch {
+    /// The records, in the order of each partition.
+    records: Vec<HeldRecord>,
+    /// How long all of them are held, in milliseconds; left out where they need no acknowledgement.
+    #[schema(required = false, minimum = 0)]
+    lease_ms: u64,
+    /// Ids of the request that acknowledged nothing any more; left out where there are none.
+    #[schema(required = false)]
+    fenced: Vec<String>,
+}
+
+/// A record of a group in its envelope.
+#[derive(ToSchema)]
+pub struct HeldRecord {
+    #[schema(inline)]
+    #[serde(flatten)]
+    record: Record,
+    /// The how-manieth attempt this is; left out at the first.
+    #[schema(required = false, minimum = 2)]
+    attempt: u32,
+    /// What acknowledges it.
+    id: String,
+}
+
 /// Bytes of any kind.
 pub enum Binary {}
 

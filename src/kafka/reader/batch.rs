@@ -35,7 +35,12 @@ pub struct Batch {
 impl Batch {
     /// Takes a partition's turn; `false` when its queue may hold more.
     pub fn take<C: ConsumerContext>(&mut self, source: &mut Source<C>) -> bool {
-        for _ in 0..TURN {
+        self.take_some(source, TURN)
+    }
+
+    /// The same, of a turn that is no longer than `most` events.
+    pub fn take_some<C: ConsumerContext>(&mut self, source: &mut Source<C>, most: usize) -> bool {
+        for _ in 0..most.min(TURN) {
             if source.failed {
                 return true;
             }

@@ -17,8 +17,14 @@ pub fn tests() -> Vec<Test> {
 }
 
 /// In the order of reading: later pages read what earlier ones wrote.
-const PAGES: [&str; 5] =
-    ["README.md", "docs/quick-start.md", "docs/producing.md", "docs/streaming.md", GROUPS];
+const PAGES: [&str; 6] = [
+    "README.md",
+    "docs/quick-start.md",
+    "docs/producing.md",
+    "docs/streaming.md",
+    "docs/delivery.md",
+    GROUPS,
+];
 
 /// The page that needs a group, which only a Kafka client makes.
 const GROUPS: &str = "docs/groups.md";

@@ -65,8 +65,15 @@ async fn every_metric_is_in_the_table_and_nothing_else_is(context: Context) {
     let topic = context.topic("used", 1).await;
     gateway.produce(&topic, "", "v").await.receipt();
     gateway.stream(&topic, "from=earliest").await.records(1).await;
-    let request = gateway.request("GET", "/metrics").header("accept", "application/openmetrics-text");
-    let told = families(send(request).await.text());
+    let poll = gateway.request("POST", &format!("/v1/groups/{}/poll", context.name("used")));
+    let poll = send(poll.body(format!("{{\"topics\":[\"{topic}\"],\"wait_ms\":0}}"))).await;
+    assert_eq!(poll.status, 204);
+    let told = until("a group is told", || async {
+        let request = gateway.request("GET", "/metrics").header("accept", "application/openmetrics-text");
+        let told = families(send(request).await.text());
+        told.contains_key("sluicegate_group_lag_records").then_some(told)
+    })
+    .await;
     let listed: BTreeMap<_, _> = table("Metrics", "metric")
         .into_iter()
         .map(|row| (code(&row[0]).pop_first().expect("a name"), (row[1].clone(), code(&row[2]))))
@@ -118,7 +125,7 @@ async fn every_limit_is_in_the_table_with_its_default(_: Context) {
         .map(|row| (code(&row[0]).pop_first().expect("a key"), code(&row[1]).pop_first().expect("a default")))
         .collect();
     let mut limits = BTreeMap::new();
-    for section in ["listen", "kafka", "produce", "streams"] {
+    for section in ["listen", "kafka", "produce", "streams", "groups"] {
         for (key, value) in defaults[section].as_table().expect("a section") {
             let limit = match value {
                 toml::Value::Integer(number) => number.to_string(),

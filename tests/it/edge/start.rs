@@ -83,7 +83,7 @@ async fn a_process_opens_as_many_files_as_it_may_and_says_when_they_are_few(cont
         let said = child.stdout().into_iter().chain(child.stderr()).collect::<Vec<_>>().join("\n");
         if lowered {
             assert!(
-                said.contains("listen.max_connections is lowered") && said.contains("connections=2976"),
+                said.contains("listen.max_connections is lowered") && said.contains("connections=2576"),
                 "{said}"
             );
         }

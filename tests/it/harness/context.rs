@@ -6,7 +6,7 @@ use super::gateway::Gateway;
 use super::kafka::Kafka;
 use super::run::Shared;
 use super::wait::until;
-use sluicegate::config::Config;
+use sluicegate::config::{Config, GroupProtocol};
 use sluicegate::dev::{Broker, BrokerSettings, Faults};
 use std::io;
 use std::net::TcpListener;
@@ -143,6 +143,7 @@ impl Context {
         let bootstrap = broker.broker.bootstrap();
         self.gateway_with(|config| {
             config.kafka.bootstrap_servers = bootstrap;
+            config.groups.protocol = GroupProtocol::Eager;
             change(config);
         })
         .await
@@ -183,8 +184,10 @@ impl Context {
 
     fn serving(&self, variables: &[(&str, &str)], start: impl FnOnce(&[(&str, &str)]) -> Child) -> Child {
         let bootstrap = self.inner.shared.broker.bootstrap();
+        let protocol = if self.inner.shared.broker.is_embedded() { "eager" } else { "auto" };
         let own = [
             ("SLUICEGATE_KAFKA__BOOTSTRAP_SERVERS", bootstrap.as_str()),
+            ("SLUICEGATE_GROUPS__PROTOCOL", protocol),
             ("SLUICEGATE_LISTEN__DRAIN_WINDOW", "0"),
         ];
         start(&own.iter().chain(variables).copied().collect::<Vec<_>>())
@@ -198,6 +201,10 @@ impl Context {
         config.listen.drain_window = Duration::ZERO;
         config.listen.shutdown_deadline = Duration::from_secs(5);
         config.kafka.bootstrap_servers = self.inner.shared.broker.bootstrap();
+        if self.inner.shared.broker.is_embedded() {
+            // All that it does reliably.
+            config.groups.protocol = GroupProtocol::Eager;
+        }
         config
     }
 

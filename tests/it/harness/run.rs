@@ -68,6 +68,11 @@ impl Broker {
         }
     }
 
+    /// Whether it is the one in this process.
+    pub fn is_embedded(&self) -> bool {
+        matches!(self, Self::Embedded(_))
+    }
+
     /// The value for a client's `bootstrap.servers`.
     pub fn bootstrap(&self) -> String {
         match self {

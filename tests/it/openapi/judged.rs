@@ -30,6 +30,12 @@ async fn a_linter_finds_nothing_in_the_document(_: Context) {
     assert!(said.contains("is valid"), "{said}");
 }
 
+/// Starts it without the collector of garbage: where that runs amid the parsing of a source, CPython 3.11 loses count of how deep
+/// it is, and schemathesis fails by "AST constructor recursion depth mismatch".
+const START: &str = "import gc; gc.disable()
+from schemathesis.cli import schemathesis
+schemathesis()";
+
 async fn schemathesis_is_answered_as_the_document_says(context: Context) {
     let bin = tools::openapi_python().expect("it is installed");
     let (gateway, topic) = (context.gateway().await, context.topic("judged", 2).await);
@@ -37,7 +43,8 @@ async fn schemathesis_is_answered_as_the_document_says(context: Context) {
         gateway.produce(&topic, "key=k&header=a:b", value).await.json(200);
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let mut ask = Command::new(bin.join("schemathesis"));
+    let mut ask = Command::new(bin.join("python"));
+    ask.args(["-c", START]);
     ask.arg("--config-file").arg(program("schemathesis.toml")).arg("run").arg(committed());
     ask.args(["--url", &gateway.url(""), "--max-time", ASKS, "--workers", "2", "--output-truncate", "false"]);
     ask.args(["--seed", &seed("schemathesis").to_string()]);

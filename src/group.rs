@@ -1,0 +1,110 @@
+//! Grouped delivery: records of a consumer group, handed to HTTP clients at least once.
+//!
+//! Membership of a group never belongs to an HTTP request: a member a request means a rebalance of the whole group for
+//! every client that comes and goes. A member ([`pool`]) serves any number of requests, and stays for a while when the last
+//! has left. What clients were handed is remembered apart from Kafka and from HTTP: by a [`ledger`] for each assigned
+//! partition, at the [`desk`] of their member, and by the [`token`] that a record carries out and its acknowledgement brings
+//! back. Those are pure: time and randomness are given to them.
+//!
+//! A [`station`] is the desk where the member's thread and the requests meet; [`clerk`] is the thread's side of it, [`poll`]
+//! the requests'. [`home`] says which gateway has a group's member. Absent yet: grouped streams, and gateways that share groups.
+
+mod acks;
+mod burial;
+mod clerk;
+mod delivery;
+mod desk;
+mod home;
+pub mod ledger;
+mod poll;
+mod pool;
+mod sessions;
+mod station;
+pub mod token;
+mod weight;
+
+pub use acks::{Acks, Nack};
+pub use delivery::{AckMode, Delivery};
+pub use desk::{Appetite, Given};
+pub use poll::{Poll, Polled};
+
+use crate::config;
+use crate::kafka::{Catalog, Error as KafkaError, Producer, Settings};
+use crate::record::GroupId;
+use crate::telemetry::Metrics;
+use pool::Pool;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Why a request that takes part in a group was not served.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// Kafka's answer.
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    /// The group is worked off under other settings, and they hold while a request waits or a lease runs.
+    #[error("the group is delivered with other settings just now: {} differ", .0.join(", "))]
+    SettingsDiffer(Vec<&'static str>),
+    /// There are as many members or requests as there may be.
+    #[error("there are as many {0} as there may be")]
+    Crowded(&'static str),
+    /// A text is no id of a record, of whatever group.
+    #[error("`{0}` is no `id` of a record of a group")]
+    NoId(String),
+    /// These ids acknowledge nothing any more; what else was to be done is done.
+    #[error("what these ids stand for is no longer handed out under them")]
+    Fenced(Vec<String>),
+    /// The gateway is about to end.
+    #[error("the gateway is shutting down")]
+    Draining,
+}
+
+/// Takes part in groups on behalf of clients. Clones are the same.
+#[derive(Clone)]
+pub struct Groups {
+    pool: Arc<Pool>,
+}
+
+/// What grouped delivery needs of Kafka.
+pub struct Means {
+    /// What members are made from.
+    pub settings: Settings,
+    /// Knows topics.
+    pub catalog: Catalog,
+    /// Takes records that are given up.
+    pub producer: Arc<Producer>,
+}
+
+impl Groups {
+    /// Without a member yet. Must be called within the async runtime.
+    pub fn new(config: &config::Groups, means: Means, metrics: Arc<Metrics>) -> Self {
+        Self { pool: Pool::new(config.clone(), means, metrics) }
+    }
+
+    /// Acknowledges, then waits until there is something to hand out, and hands it out.
+    ///
+    /// # Errors
+    /// Why it is not served. What was to be acknowledged may be so all the same, but for [`Error::NoId`].
+    pub async fn poll(&self, poll: Poll) -> Result<Polled, Error> {
+        poll::serve(&self.pool, poll).await
+    }
+
+    /// Acknowledges.
+    ///
+    /// # Errors
+    /// [`Error::NoId`], and then nothing was done; or [`Error::Fenced`], and then the rest was.
+    pub fn acknowledge(&self, group: &GroupId, acks: &Acks) -> Result<(), Error> {
+        let fenced = acks::apply(&self.pool, group, acks)?;
+        if fenced.is_empty() { Ok(()) } else { Err(Error::Fenced(fenced)) }
+    }
+
+    /// Lets nobody wait any more: the gateway is about to end. Acknowledgements are still taken.
+    pub fn drain(&self) {
+        self.pool.drain();
+    }
+
+    /// Makes all members commit and leave, and waits for that at most so long.
+    pub async fn end(&self, patience: Duration) {
+        self.pool.end(patience).await;
+    }
+}

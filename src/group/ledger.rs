@@ -1,0 +1,379 @@
+//! Who holds which record of one assigned partition, and what may be committed of it.
+//!
+//! Records are taken from Kafka in order, handed out under a lease in order, and acknowledged in any order. What Kafka is
+//! told is the contiguous prefix: the lowest offset still held, or where the taking stands if none is. A record that was
+//! acknowledged is simply no longer held, so nothing is kept of it, whatever came before it.
+//!
+//! Pure: the time is given with each call, nothing waits, nothing is sent. A ledger lives as long as one assignment of its
+//! partition; the next assignment has a ledger with another number, so that what was handed out under the old one is told apart.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+/// The rules of a group that its ledgers keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// The most records held at a time: taken from Kafka, and neither acknowledged nor given up.
+    pub window: usize,
+    /// How long a record that was handed out waits for its acknowledgement.
+    pub lease: Duration,
+    /// How often a record is handed out before it is given up; for ever if not set.
+    pub max_attempts: Option<NonZeroU32>,
+}
+
+/// Whom a record was handed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The client's session.
+    pub session: u64,
+    /// Its number among all that the session was handed, of whatever partition; later is higher.
+    pub sequence: u64,
+}
+
+/// A record as it is handed out.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Handed<'a, T> {
+    /// Its offset.
+    pub offset: i64,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// The record.
+    pub record: &'a T,
+}
+
+/// A record that was handed out as often as it may be.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Spent<'a, T> {
+    /// Its offset.
+    pub offset: i64,
+    /// How often it was handed out.
+    pub attempts: u32,
+    /// How its last attempt ended.
+    pub end: End,
+    /// The record.
+    pub record: &'a T,
+}
+
+/// How an attempt ended without an acknowledgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Nothing was heard of it before its lease ended.
+    Expired,
+    /// Its holder gave it back.
+    Nacked,
+}
+
+/// What became of an acknowledgement, positive or negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It did what it says.
+    Done,
+    /// There was nothing left to do: the record is acknowledged, or a negative one came after its attempt had ended.
+    Late,
+    /// The record belongs to an assignment that has ended, or was never handed out under this one. Nothing was done.
+    Fenced,
+}
+
+/// The bookkeeping of one assignment of one partition.
+#[derive(Debug)]
+pub struct Ledger<T> {
+    assignment: u64,
+    terms: Terms,
+    /// The offset after the last one taken or passed over.
+    position: i64,
+    /// What Kafka is known to have: at first the start.
+    committed: i64,
+    revoked: bool,
+    held: BTreeMap<i64, Held<T>>,
+    /// Offsets of those in `held` that wait to be handed out.
+    waiting: BTreeSet<i64>,
+    /// How many of those in `held` are under a lease.
+    leased: usize,
+}
+
+#[derive(Debug)]
+struct Held<T> {
+    record: T,
+    attempts: u32,
+    /// Whom it was handed to last.
+    holder: Option<Holder>,
+    stand: Stand,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stand {
+    /// To be handed out, not before the time if there is one.
+    Waiting(Option<Instant>),
+    /// Handed out; its lease ends then.
+    Leased(Instant),
+    /// Given up, for somebody to take it away.
+    Spent(End),
+    /// Somebody is taking it away.
+    Leaving(End),
+}
+
+impl<T> Ledger<T> {
+    /// The ledger of an assignment whose records begin at `start`, which is where the group stands.
+    pub fn new(assignment: u64, start: i64, terms: Terms) -> Self {
+        Self {
+            assignment,
+            terms,
+            position: start,
+            committed: start,
+            revoked: false,
+            held: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            leased: 0,
+        }
+    }
+
+    /// The number of the assignment, which tokens carry.
+    pub fn assignment(&self) -> u64 {
+        self.assignment
+    }
+
+    /// How many records it has room for; where it is none, Kafka is asked for no more.
+    pub fn room(&self) -> usize {
+        if self.revoked { 0 } else { self.terms.window.saturating_sub(self.held.len()) }
+    }
+
+    /// How many records are under a lease.
+    pub fn in_flight(&self) -> usize {
+        self.leased
+    }
+
+    /// Whose session holds records under a lease, if any does: the lowest one's. Who hands out to nobody else until those are
+    /// acknowledged or over keeps the order of the partition among clients too.
+    pub fn leased_to(&self) -> Option<u64> {
+        let holder = |held: &Held<T>| held.holder.filter(|_| matches!(held.stand, Stand::Leased(_)));
+        self.held.values().find_map(holder).map(|holder| holder.session)
+    }
+
+    /// A record that `holder` was handed and still holds, with its attempt and the end of its lease.
+    pub fn held_by(&self, offset: i64, holder: Holder) -> Option<(Handed<'_, T>, Instant)> {
+        let held = self.held.get(&offset).filter(|held| held.holder == Some(holder))?;
+        let Stand::Leased(until) = held.stand else { return None };
+        Some((Handed { offset, attempt: held.attempts, record: &held.record }, until))
+    }
+
+    /// How often the record at the prefix was handed out; 0 if none is held.
+    pub fn attempts(&self) -> u32 {
+        self.held.first_key_value().map_or(0, |(_, held)| held.attempts)
+    }
+
+    /// Takes a record from Kafka. One below the position was taken before, and is left alone.
+    pub fn take(&mut self, offset: i64, record: T) {
+        if offset >= self.position {
+            let stand = Stand::Waiting(None);
+            self.held.insert(offset, Held { record, attempts: 0, holder: None, stand });
+            self.waiting.insert(offset);
+            self.position = offset + 1;
+        }
+    }
+
+    /// Passes over everything up to and with `offset`: it is filtered out, or nothing is there. It counts as acknowledged.
+    pub fn pass(&mut self, offset: i64) {
+        self.position = self.position.max(offset + 1);
+    }
+
+    /// The record that would be handed out next, if one may be now.
+    ///
+    /// Order is kept: a record that is to be handed out again goes before those behind it that were not handed out yet, and
+    /// holds them up while it is delayed. One that was given up holds up nobody.
+    pub fn next(&self, now: Instant) -> Option<&T> {
+        self.ready(now).and_then(|offset| self.held.get(&offset)).map(|held| &held.record)
+    }
+
+    /// Hands that record to `holder`, under a lease that begins now.
+    pub fn hand_out(&mut self, holder: Holder, now: Instant) -> Option<Handed<'_, T>> {
+        let offset = self.ready(now)?;
+        let held = self.held.get_mut(&offset)?;
+        self.waiting.remove(&offset);
+        self.leased += 1;
+        held.attempts = held.attempts.saturating_add(1);
+        held.holder = Some(holder);
+        held.stand = Stand::Leased(now + self.terms.lease);
+        Some(Handed { offset, attempt: held.attempts, record: &held.record })
+    }
+
+    fn ready(&self, now: Instant) -> Option<i64> {
+        let offset = self.waiting.first().filter(|_| !self.revoked)?;
+        match self.held.get(offset)?.stand {
+            Stand::Waiting(Some(since)) if since > now => None,
+            _ => Some(*offset),
+        }
+    }
+
+    /// Acknowledges one record, whoever holds it by now and whether or not its lease has ended: it was worked off.
+    pub fn ack(&mut self, assignment: u64, offset: i64) -> Outcome {
+        let outcome = self.judge(assignment, offset);
+        if outcome == Outcome::Done {
+            self.settle(offset);
+        }
+        outcome
+    }
+
+    /// Acknowledges what `session` was handed up to and with its `sequence`, and nobody was handed since; returns how
+    /// many records that were. There may be none, so it cannot be late; where the assignment is another, nothing is done.
+    pub fn ack_up_to(&mut self, assignment: u64, upto: Holder) -> usize {
+        if assignment != self.assignment {
+            return 0;
+        }
+        let covered = |holder: Holder| holder.session == upto.session && holder.sequence <= upto.sequence;
+        let offsets: Vec<i64> = self
+            .held
+            .iter()
+            .filter(|(_, held)| held.holder.is_some_and(covered))
+            .map(|(offset, _)| *offset)
+            .collect();
+        for offset in &offsets {
+            self.settle(*offset);
+        }
+        offsets.len()
+    }
+
+    /// Gives a record back, to be handed out again at `again`, or given up if that was its last attempt.
+    ///
+    /// Only who holds it may: one that comes after the lease has ended is late, and disturbs nobody who holds it since.
+    pub fn nack(&mut self, assignment: u64, offset: i64, holder: Holder, again: Instant) -> Outcome {
+        let outcome = self.judge(assignment, offset);
+        if outcome != Outcome::Done {
+            return outcome;
+        }
+        let Some(held) = self.held.get(&offset) else { return Outcome::Late };
+        if held.holder != Some(holder) || !matches!(held.stand, Stand::Leased(_)) {
+            return Outcome::Late;
+        }
+        self.end(offset, End::Nacked, Some(again));
+        Outcome::Done
+    }
+
+    /// Ends the leases that have run out by `now`, and returns how many those were.
+    pub fn expire(&mut self, now: Instant) -> usize {
+        let over = |held: &Held<T>| matches!(held.stand, Stand::Leased(until) if until <= now);
+        let offsets: Vec<i64> =
+            self.held.iter().filter(|(_, held)| over(held)).map(|(offset, _)| *offset).collect();
+        for offset in &offsets {
+            self.end(*offset, End::Expired, None);
+        }
+        offsets.len()
+    }
+
+    /// When something changes by the clock alone: a lease ends, or the delay of the record that is next.
+    pub fn due(&self) -> Option<Instant> {
+        let leases = self.held.values().filter_map(|held| match held.stand {
+            Stand::Leased(until) => Some(until),
+            _ => None,
+        });
+        let delay = self.waiting.first().and_then(|offset| match self.held.get(offset)?.stand {
+            Stand::Waiting(since) => since,
+            _ => None,
+        });
+        leases.chain(delay).min()
+    }
+
+    /// A record that was given up and that nobody is taking away yet; from now on the caller is. It stays held, so that
+    /// nothing is committed over it, until it is [`dropped`](Self::drop_spent) or [`kept`](Self::keep_spent).
+    pub fn take_spent(&mut self) -> Option<Spent<'_, T>> {
+        let given_up = |held: &Held<T>| matches!(held.stand, Stand::Spent(_));
+        let (offset, held) = self.held.iter_mut().find(|(_, held)| given_up(held))?;
+        let Stand::Spent(end) = held.stand else { return None };
+        held.stand = Stand::Leaving(end);
+        Some(Spent { offset: *offset, attempts: held.attempts, end, record: &held.record })
+    }
+
+    /// A record that was given up is somewhere else now, or skipped: it counts as acknowledged.
+    pub fn drop_spent(&mut self, offset: i64) {
+        if self.held.get(&offset).is_some_and(|held| matches!(held.stand, Stand::Leaving(_))) {
+            self.settle(offset);
+        }
+    }
+
+    /// A record that was given up could not be taken away: it is to be tried again.
+    pub fn keep_spent(&mut self, offset: i64) {
+        if let Some(held) = self.held.get_mut(&offset)
+            && let Stand::Leaving(end) = held.stand
+        {
+            held.stand = Stand::Spent(end);
+        }
+    }
+
+    /// The partition is being taken away: nothing is taken or handed out any more, acknowledgements still count.
+    pub fn revoke(&mut self) {
+        self.revoked = true;
+    }
+
+    /// Whether nothing more can come of waiting before the partition is let go: it is revoked, no lease runs, and no
+    /// record is being taken away.
+    pub fn drained(&self) -> bool {
+        let leaving = |held: &Held<T>| matches!(held.stand, Stand::Leaving(_));
+        self.revoked && self.leased == 0 && !self.held.values().any(leaving)
+    }
+
+    /// The offset that Kafka may be told: everything before it is acknowledged, filtered out or not there.
+    pub fn prefix(&self) -> i64 {
+        self.held.first_key_value().map_or(self.position, |(offset, _)| *offset)
+    }
+
+    /// The prefix, if Kafka is not known to have it.
+    pub fn to_commit(&self) -> Option<i64> {
+        Some(self.prefix()).filter(|prefix| *prefix > self.committed)
+    }
+
+    /// Kafka is known to have everything before this.
+    pub fn committed(&self) -> i64 {
+        self.committed
+    }
+
+    /// Whether no record is held.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// Kafka has everything before `offset`.
+    pub fn commit(&mut self, offset: i64) {
+        self.committed = self.committed.max(offset);
+    }
+
+    /// `Done` where a record of this assignment is held and was handed out.
+    fn judge(&self, assignment: u64, offset: i64) -> Outcome {
+        if offset < self.prefix() {
+            return Outcome::Late; // whichever assignment it was of
+        }
+        if assignment != self.assignment || offset >= self.position {
+            return Outcome::Fenced;
+        }
+        match self.held.get(&offset) {
+            None => Outcome::Late,
+            Some(held) if held.attempts == 0 => Outcome::Fenced,
+            Some(_) => Outcome::Done,
+        }
+    }
+
+    fn settle(&mut self, offset: i64) {
+        self.waiting.remove(&offset);
+        if let Some(held) = self.held.remove(&offset)
+            && matches!(held.stand, Stand::Leased(_))
+        {
+            self.leased -= 1;
+        }
+    }
+
+    /// Ends the attempt of a record that is under a lease.
+    fn end(&mut self, offset: i64, end: End, again: Option<Instant>) {
+        let Some(held) = self.held.get_mut(&offset) else { return };
+        self.leased -= 1;
+        if self.terms.max_attempts.is_some_and(|most| held.attempts >= most.get()) {
+            held.stand = Stand::Spent(end);
+        } else {
+            held.stand = Stand::Waiting(again);
+            self.waiting.insert(offset);
+        }
+    }
+}
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;

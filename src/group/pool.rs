@@ -1,0 +1,279 @@
+//! The members that the gateway has of groups, each of which serves all requests for its group and topics.
+//!
+//! A group's settings hold while a request waits or a lease runs. Then whoever comes with others replaces them: the members
+//! that lingered leave first. A keeper looks every second for members that nobody needs any more.
+
+use super::acks::OUTCOMES;
+use super::burial::{Burial, GRAVES};
+use super::clerk::Clerk;
+use super::delivery::{AckMode, Delivery};
+use super::desk::Desk;
+use super::home::{Home, home};
+use super::poll::Poll;
+use super::station::Station;
+use super::token::Key;
+use super::weight::Budget;
+use super::{Error, Means};
+use crate::config;
+use crate::kafka::Member;
+use crate::kafka::member::{Joining, Phase};
+use crate::record::{GroupId, TopicName};
+use crate::telemetry::{GroupFigures, Metrics};
+use futures_util::future::join_all;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+
+/// How often it is looked whether members are needed.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long a newcomer with other settings waits for the members that lingered to leave.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a named session is remembered after its last poll.
+const SESSION_MEMORY: Duration = Duration::from_secs(600);
+
+/// The members of all groups.
+pub struct Pool {
+    config: config::Groups,
+    means: Means,
+    metrics: Arc<Metrics>,
+    key: Key,
+    replica: u64,
+    budget: Budget,
+    groups: Mutex<HashMap<GroupId, Vec<Stay>>>,
+    drain: CancellationToken,
+}
+
+/// A member's stay in its group.
+#[derive(Clone)]
+struct Stay {
+    station: Arc<Station>,
+    member: Arc<Member>,
+}
+
+/// A poll's place at a station, until this is dropped.
+pub struct Attached {
+    pub station: Arc<Station>,
+    pub member: Arc<Member>,
+    /// The session's number.
+    pub number: u64,
+    name: Option<String>,
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        let name = self.name.as_deref();
+        self.station.open().desk.sessions.detach(name, self.number, Instant::now());
+        // Another one's share may be larger now.
+        self.station.changed.notify_waiters();
+    }
+}
+
+impl Pool {
+    /// An empty pool, and its keeper.
+    pub fn new(config: config::Groups, means: Means, metrics: Arc<Metrics>) -> Arc<Self> {
+        metrics.groups.expect(&OUTCOMES, &GRAVES);
+        let pool = Arc::new(Self {
+            budget: Budget::new(config.max_unacked_bytes),
+            config,
+            means,
+            metrics,
+            key: Key::random(),
+            replica: rand::random(),
+            groups: Mutex::default(),
+            drain: CancellationToken::new(),
+        });
+        // It ends when the pool is gone.
+        tokio::spawn(keep(Arc::downgrade(&pool)));
+        pool
+    }
+
+    /// Where it is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The stations of a group's members.
+    pub fn stations(&self, group: &GroupId) -> Vec<Arc<Station>> {
+        let groups = self.groups();
+        groups.get(group).into_iter().flatten().map(|stay| stay.station.clone()).collect()
+    }
+
+    /// Finds out that the topics are there, so that nobody waits for one that is not.
+    ///
+    /// # Errors
+    /// What Kafka answers.
+    pub async fn look_up(&self, topics: &[TopicName], delivery: &Delivery) -> Result<(), Error> {
+        for topic in topics.iter().chain(&delivery.dead_letter) {
+            self.means.catalog.topic(topic).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives a poll its place, at the member that there is or at a new one.
+    ///
+    /// # Errors
+    /// When the settings differ from those in force, there is no room, or no member can be made.
+    pub async fn attach(&self, poll: &Poll) -> Result<Attached, Error> {
+        match home(&poll.group, &poll.delivery) {
+            Home::Here => {}
+        }
+        loop {
+            let leaving = match self.try_attach(poll)? {
+                Ok(attached) => return Ok(attached),
+                Err(leaving) => leaving,
+            };
+            for stay in &leaving {
+                stay.member.leave();
+            }
+            let left = join_all(leaving.iter().map(|stay| stay.member.left()));
+            // One that does not leave in time is in the group beside the new one, as another gateway's would be.
+            if tokio::time::timeout(LEAVE_PATIENCE, left).await.is_err() {
+                tracing::warn!(group = %poll.group, "a member with the old settings has not left in time");
+            }
+        }
+    }
+
+    /// A place, or the members that are to leave before there is one.
+    fn try_attach(&self, poll: &Poll) -> Result<Result<Attached, Vec<Stay>>, Error> {
+        let mut groups = self.groups();
+        if self.drain.is_cancelled() {
+            return Err(Error::Draining);
+        }
+        let stays = groups.entry(poll.group.clone()).or_default();
+        stays.retain(|stay| stay.station.open().phase != Phase::Closed);
+        let others = stays.iter().find(|stay| stay.station.delivery != poll.delivery);
+        if let Some(other) = others {
+            let needed = |stay: &Stay| stay.station.open().idle_since(Instant::now()).is_none();
+            if stays.iter().any(needed) {
+                let differences = other.station.delivery.differences(&poll.delivery);
+                return Err(Error::SettingsDiffer(differences));
+            }
+            let leaving = std::mem::take(stays);
+            drop(groups);
+            self.count();
+            return Ok(Err(leaving));
+        }
+        let polls: usize = stays.iter().map(|stay| stay.station.open().desk.sessions.polls()).sum();
+        if polls >= self.config.max_workers {
+            return Err(Error::Crowded("requests of this group (groups.max_workers)"));
+        }
+        let stay = match stays.iter().find(|stay| stay.station.topics == poll.topics) {
+            Some(stay) => stay.clone(),
+            None => {
+                let members: usize = groups.values().map(Vec::len).sum();
+                if members >= self.config.max_members {
+                    return Err(Error::Crowded("members of groups (groups.max_members)"));
+                }
+                let stay = self.join(poll)?;
+                groups.entry(poll.group.clone()).or_default().push(stay.clone());
+                stay
+            }
+        };
+        let name = poll.session.as_ref().map(|(name, _)| name.clone());
+        let mut open = stay.station.open();
+        open.idle = None;
+        let number = open.desk.sessions.attach(name.as_deref(), rand::random(), Instant::now());
+        drop(open);
+        drop(groups);
+        self.count();
+        let Stay { station, member } = stay;
+        Ok(Ok(Attached { station, member, number, name }))
+    }
+
+    fn join(&self, poll: &Poll) -> Result<Stay, Error> {
+        let Poll { group, topics, delivery, start, .. } = poll;
+        let seal = self.key.seal(group.as_str(), &delivery.text());
+        let desk = Desk::new(self.replica, seal, delivery.clone(), self.budget.clone());
+        let station = Arc::new(Station::new(group.clone(), topics.clone(), delivery.clone(), desk));
+        let joining = Joining {
+            group: group.clone(),
+            topics: topics.clone(),
+            isolation: delivery.isolation,
+            start: start.clone(),
+            commits: delivery.ack != AckMode::None,
+            tag: delivery.tag(topics),
+        };
+        let metrics = self.metrics.clone();
+        let burial = Burial { producer: self.means.producer.clone(), metrics: metrics.clone() };
+        let clerk = Clerk { station: station.clone(), burial, metrics };
+        let member = Arc::new(Member::join(&self.means.settings, &self.means.catalog, joining, clerk)?);
+        station.hang(member.nudge());
+        Ok(Stay { station, member })
+    }
+
+    /// Lets nobody wait any more.
+    pub fn drain(&self) {
+        self.drain.cancel();
+    }
+
+    /// Ready when nobody is to wait any more.
+    pub fn draining(&self) -> WaitForCancellationFuture<'_> {
+        self.drain.cancelled()
+    }
+
+    /// Makes all members leave, and waits for that at most so long.
+    pub async fn end(&self, patience: Duration) {
+        self.drain();
+        let stays: Vec<_> = std::mem::take(&mut *self.groups()).into_values().flatten().collect();
+        for stay in &stays {
+            stay.member.leave();
+        }
+        let left = join_all(stays.iter().map(|stay| stay.member.left()));
+        if tokio::time::timeout(patience, left).await.is_err() {
+            tracing::warn!("a member of a group has not left in time");
+        }
+        self.count();
+    }
+
+    /// Makes those leave that nobody has needed for a while, and counts.
+    fn look(&self) {
+        let now = Instant::now();
+        let mut groups = self.groups();
+        for (group, stays) in groups.iter_mut() {
+            let mut figures = GroupFigures::default();
+            stays.retain(|stay| {
+                let mut open = stay.station.open();
+                let idle = open.idle_since(now);
+                open.desk.sessions.forget(SESSION_MEMORY, now);
+                let standing = open.desk.standing(now);
+                figures.lag += standing.lag;
+                figures.in_flight += standing.in_flight;
+                figures.stalled += standing.stalled;
+                figures.workers += standing.polls;
+                let over =
+                    idle.is_some_and(|since| now.saturating_duration_since(since) >= self.config.linger);
+                if over {
+                    stay.member.leave();
+                }
+                !over && open.phase != Phase::Closed
+            });
+            self.metrics.groups.stands(group.as_str(), (!stays.is_empty()).then_some(figures));
+        }
+        groups.retain(|_, stays| !stays.is_empty());
+        drop(groups);
+        self.count();
+    }
+
+    fn count(&self) {
+        let members: usize = self.groups().values().map(Vec::len).sum();
+        self.metrics.groups.members.set(i64::try_from(members).unwrap_or(i64::MAX));
+        self.metrics.groups.unacked(self.budget.taken_bytes());
+    }
+
+    fn groups(&self) -> MutexGuard<'_, HashMap<GroupId, Vec<Stay>>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn keep(pool: Weak<Pool>) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        match pool.upgrade() {
+            Some(pool) => pool.look(),
+            None => return,
+        }
+    }
+}
