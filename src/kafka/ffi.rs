@@ -17,10 +17,11 @@ mod groups;
 mod offsets;
 mod partitions;
 mod queue;
+mod rung;
 
 pub use brokers::find_brokers;
 pub use certificate::tell_verdicts;
-pub use commits::{Commits, known_end, waiting};
+pub use commits::{Commits, Committed, known_end, waiting};
 pub use committed::{alter_offsets, committed_offsets};
 pub use configs::describe_configs;
 pub use create::create_topic;

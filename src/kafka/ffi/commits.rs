@@ -4,49 +4,38 @@
 //! The Rust binding can commit without waiting, too, but then nobody hears what became of it: librdkafka tells that to a
 //! callback which the binding never sets. Here it is told on a queue of its own, partition by partition.
 
-use super::{Error, Event, NO_ERROR, c_string};
+use super::partitions::elements;
+use super::rung::Rung;
+use super::{Error, NO_ERROR, c_string};
 use crate::kafka::error::Written;
 use crate::record::TopicName;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::types::{RDKafka, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaErrorCode;
 use rdkafka_sys as sys;
-use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What is called when a commit was answered. Boxed twice: librdkafka keeps one plain pointer.
-type Ring = Box<dyn Fn() + Send + Sync>;
-
 /// Where a consumer's commits are answered.
 pub struct Commits<C: ConsumerContext + 'static> {
-    queue: NonNull<sys::rd_kafka_queue_t>,
-    ring: Box<Ring>,
+    // The first to go: it outlives no consumer.
+    queue: Rung,
     consumer: Arc<BaseConsumer<C>>,
 }
 
-// SAFETY: librdkafka's queues may be used from any thread, and what rings may be, too.
-unsafe impl<C: ConsumerContext + 'static> Send for Commits<C> {}
-
 /// What became of a partition's offset: the topic, the partition, the offset, and why it was not committed if it was not.
-pub type Committed = (String, i32, i64, Result<(), RDKafkaErrorCode>);
+pub type Committed = (TopicName, i32, i64, Result<(), RDKafkaErrorCode>);
 
 impl<C: ConsumerContext + 'static> Commits<C> {
     /// `ring` is called, on a thread of librdkafka that waits for it, when a commit was answered.
     pub fn new(consumer: &Arc<BaseConsumer<C>>, ring: impl Fn() + Send + Sync + 'static) -> Self {
-        let ring: Box<Ring> = Box::new(Box::new(ring));
-        // SAFETY: the consumer is alive, and stays so while the queue does, because the queue's owner holds it. The callback
-        // is given the address of the boxed closure, which does not move with the box and is freed only after the callback
-        // was taken back (see `drop`).
-        unsafe {
+        // SAFETY: the consumer is alive, and stays so while the queue does, because it is held beside it.
+        let queue = unsafe {
             let queue = sys::rd_kafka_queue_new(consumer.client().native_ptr());
-            let queue = NonNull::new(queue).expect("librdkafka always makes a queue");
-            let this = Self { queue, ring, consumer: consumer.clone() };
-            let closure: *const Ring = &*this.ring;
-            sys::rd_kafka_queue_cb_event_enable(queue.as_ptr(), Some(rings), closure.cast_mut().cast());
-            this
-        }
+            Rung::new(NonNull::new(queue).expect("librdkafka always makes a queue"), ring)
+        };
+        Self { queue, consumer: consumer.clone() }
     }
 
     /// Sends offsets to the group's coordinator. What becomes of them is told once by [`Commits::take`].
@@ -67,45 +56,21 @@ impl<C: ConsumerContext + 'static> Commits<C> {
 
     /// The next answer, if there is one within `patience`.
     pub fn take(&self, patience: Duration) -> Option<Vec<Committed>> {
-        // SAFETY: the queue is alive until `drop`; the event is ours until it is destroyed, and the list in it belongs to it:
-        // it is read within its count, and its texts are copied.
+        let event = self.queue.poll(patience)?;
+        // SAFETY: the event is ours until it is destroyed, and the list in it belongs to it.
         unsafe {
-            let event = Event::poll(self.queue.as_ptr(), patience)?;
             let whole = sys::rd_kafka_event_error(event.0);
-            let list = sys::rd_kafka_event_topic_partition_list(event.0).as_ref();
-            let elements = list.map_or(&[][..], |list| {
-                std::slice::from_raw_parts(list.elems, usize::try_from(list.cnt).unwrap_or(0))
-            });
-            let told = elements.iter().map(|element| {
+            let list = sys::rd_kafka_event_topic_partition_list(event.0);
+            let told = elements(list).map(|(topic, element)| {
                 let outcome = match (element.err, whole) {
                     (NO_ERROR, NO_ERROR) => Ok(()),
                     (NO_ERROR, code) | (code, _) => Err(RDKafkaErrorCode::from(code)),
                 };
-                let topic = super::text(element.topic).unwrap_or_default();
                 (topic, element.partition, element.offset, outcome)
             });
             Some(told.collect())
         }
     }
-}
-
-impl<C: ConsumerContext + 'static> Drop for Commits<C> {
-    fn drop(&mut self) {
-        // SAFETY: the callback runs under the lock that taking it back needs, so it does not run any more when the first call
-        // returns, and the closure may go. The queue was made once and is destroyed once, before the consumer.
-        unsafe {
-            sys::rd_kafka_queue_cb_event_enable(self.queue.as_ptr(), None, ptr::null_mut());
-            sys::rd_kafka_queue_destroy(self.queue.as_ptr());
-        }
-    }
-}
-
-/// # Safety
-/// `closure` points to a [`Ring`] that outlives the call.
-unsafe extern "C" fn rings(_: *mut RDKafka, closure: *mut c_void) {
-    // SAFETY: by contract.
-    let ring = unsafe { &*closure.cast::<Ring>() };
-    ring();
 }
 
 /// How much waits in a consumer's own queue: what it is told of its group, log lines, errors. The binding's `poll` takes one of

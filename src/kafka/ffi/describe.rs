@@ -3,7 +3,7 @@
 use super::super::admin::Client;
 use super::super::catalog::{ClusterDescription, Node, PartitionDescription, Topic};
 use super::brokers::ids;
-use super::{Error, NO_ERROR, Written, array, c_string, call, text};
+use super::{Error, Event, NO_ERROR, Written, array, c_string, call, text};
 use crate::record::TopicName;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka_sys as sys;
@@ -46,29 +46,14 @@ pub type Described = HashMap<TopicName, Result<Topic, Error>>;
 /// # Errors
 /// When no broker answers in time. What is wrong with one topic is that topic's result.
 pub fn describe_topics(client: &Client, names: &[TopicName], timeout: Duration) -> Result<Described, Error> {
-    use sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS as OP;
-    let owned: Vec<CString> = names.iter().map(|name| c_string(name.as_str())).collect();
-    let mut pointers: Vec<*const c_char> = owned.iter().map(|name| name.as_ptr()).collect();
-    // SAFETY: as for `describe_cluster`; the collection copies the names, and is destroyed after the submission,
-    // which copies what it needs of it.
+    let event = ask_topics(client, names, timeout, |_| {})?;
+    // SAFETY: descriptions are copied while their event is held.
     unsafe {
-        let event = call(client, OP, timeout, |client, options, queue| {
-            let topics = sys::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
-            sys::rd_kafka_DescribeTopics(client, topics, options, queue);
-            sys::rd_kafka_TopicCollection_destroy(topics);
-        })?;
-        let result = sys::rd_kafka_event_DescribeTopics_result(event.0);
-        let mut count = 0;
-        let topics = sys::rd_kafka_DescribeTopics_result_topics(result, &mut count);
-        Ok(array(topics, count)
-            .iter()
-            .filter_map(|topic| {
-                let name = text(sys::rd_kafka_TopicDescription_name(*topic))?;
-                let name = TopicName::parse(&name).ok()?;
-                let described = copy_topic(&name, *topic);
-                Some((name, described))
-            })
-            .collect())
+        let copy = |(name, topic): (TopicName, _)| {
+            let described = copy_topic(&name, topic);
+            (name, described)
+        };
+        Ok(topics_of(&event).map(copy).collect())
     }
 }
 
@@ -83,33 +68,65 @@ pub fn unreadable_topic(
     timeout: Duration,
 ) -> Result<Option<TopicName>, Error> {
     use sys::rd_kafka_AclOperation_t::RD_KAFKA_ACL_OPERATION_READ as READ;
-    use sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS as OP;
-    let owned: Vec<CString> = names.iter().map(|name| c_string(name.as_str())).collect();
-    let mut pointers: Vec<*const c_char> = owned.iter().map(|name| name.as_ptr()).collect();
-    // SAFETY: as for `describe_topics`; the rights belong to the description, and null stands for none that were told.
+    let event = ask_topics(client, names, timeout, |options| {
+        // SAFETY: the options are alive. Null, for no error, may be destroyed: the option exists for this request.
+        unsafe {
+            let refused = sys::rd_kafka_AdminOptions_set_include_authorized_operations(options, 1);
+            sys::rd_kafka_error_destroy(refused);
+        }
+    })?;
+    // SAFETY: the rights belong to the description, and null stands for none that were told.
     unsafe {
-        let event = call(client, OP, timeout, |client, options, queue| {
-            // Null, for no error, may be destroyed: the option exists for this request.
-            sys::rd_kafka_error_destroy(sys::rd_kafka_AdminOptions_set_include_authorized_operations(
-                options, 1,
-            ));
-            let topics = sys::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
-            sys::rd_kafka_DescribeTopics(client, topics, options, queue);
-            sys::rd_kafka_TopicCollection_destroy(topics);
-        })?;
-        let result = sys::rd_kafka_event_DescribeTopics_result(event.0);
-        let mut count = 0;
-        let topics = sys::rd_kafka_DescribeTopics_result_topics(result, &mut count);
-        let unreadable = |topic: &&*const sys::rd_kafka_TopicDescription_t| {
+        let unreadable = |(_, topic): &(TopicName, *const sys::rd_kafka_TopicDescription_t)| {
             let mut rights = 0;
-            let first = sys::rd_kafka_TopicDescription_authorized_operations(**topic, &mut rights);
+            let first = sys::rd_kafka_TopicDescription_authorized_operations(*topic, &mut rights);
             !first.is_null()
                 && !std::slice::from_raw_parts(first, rights).iter().any(|right| matches!(*right, READ))
         };
-        let found = array(topics, count).iter().find(unreadable);
-        let name = found.and_then(|topic| text(sys::rd_kafka_TopicDescription_name(*topic)));
-        Ok(name.and_then(|name| TopicName::parse(&name).ok()))
+        Ok(topics_of(&event).find(unreadable).map(|(name, _)| name))
     }
+}
+
+/// Asks for the descriptions of topics, with options that `prepare` may change.
+fn ask_topics(
+    client: &Client,
+    names: &[TopicName],
+    timeout: Duration,
+    prepare: impl FnOnce(*mut sys::rd_kafka_AdminOptions_t),
+) -> Result<Event, Error> {
+    use sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS as OP;
+    let owned: Vec<CString> = names.iter().map(|name| c_string(name.as_str())).collect();
+    let mut pointers: Vec<*const c_char> = owned.iter().map(|name| name.as_ptr()).collect();
+    // SAFETY: as for `describe_cluster`; the collection copies the names, and is destroyed after the submission,
+    // which copies what it needs of it.
+    unsafe {
+        call(client, OP, timeout, |client, options, queue| {
+            prepare(options);
+            let topics = sys::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
+            sys::rd_kafka_DescribeTopics(client, topics, options, queue);
+            sys::rd_kafka_TopicCollection_destroy(topics);
+        })
+    }
+}
+
+/// The topics that an event describes, by their names.
+///
+/// # Safety
+/// The event is an answer to DescribeTopics, and is held while what is returned is read.
+unsafe fn topics_of(
+    event: &Event,
+) -> impl Iterator<Item = (TopicName, *const sys::rd_kafka_TopicDescription_t)> {
+    let mut count = 0;
+    // SAFETY: by contract.
+    let topics = unsafe {
+        let result = sys::rd_kafka_event_DescribeTopics_result(event.0);
+        array(sys::rd_kafka_DescribeTopics_result_topics(result, &mut count), count)
+    };
+    topics.iter().filter_map(|topic| {
+        // SAFETY: by contract.
+        let name = unsafe { text(sys::rd_kafka_TopicDescription_name(*topic)) }?;
+        Some((TopicName::parse(&name).ok()?, *topic))
+    })
 }
 
 /// # Safety

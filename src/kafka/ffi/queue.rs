@@ -4,32 +4,26 @@
 //! by events and not as messages, because some errors of a partition never become a message. A queue keeps its consumer alive, so whoever holds queues cannot destroy
 //! the consumer under them. Errors are only handed on here; [`super::super::reader`] judges them.
 
+use super::rung::Rung;
 use super::{Error, Event, NO_ERROR, c_string, millis, text};
 use crate::kafka::error::Written;
 use crate::record::{Header, TopicName};
 use bytes::Bytes;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::types::{RDKafka, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaErrorCode;
 use rdkafka_sys as sys;
 use std::ffi::{CStr, c_void};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What is called when a queue has something again. Boxed twice: librdkafka keeps one plain pointer.
-type Ring = Box<dyn Fn() + Send + Sync>;
-
 /// The queue of one partition, taken out of its consumer's main queue.
 pub struct PartitionQueue<C: ConsumerContext + 'static> {
-    queue: NonNull<sys::rd_kafka_queue_t>,
-    ring: Box<Ring>,
+    // The first to go: it outlives no consumer.
+    queue: Rung,
     /// Alive for as long as its queue.
     _consumer: Arc<BaseConsumer<C>>,
 }
-
-// SAFETY: librdkafka's queues may be used from any thread, and what rings may be, too. It is not `Sync`, as what was taken of
-// a partition is in order only for who takes alone.
-unsafe impl<C: ConsumerContext + 'static> Send for PartitionQueue<C> {}
 
 impl<C: ConsumerContext + 'static> PartitionQueue<C> {
     /// Takes a partition's queue out of the consumer's main queue, which has to happen before anything is fetched.
@@ -44,34 +38,25 @@ impl<C: ConsumerContext + 'static> PartitionQueue<C> {
         ring: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, Error> {
         let name = c_string(topic.as_str());
-        let ring: Box<Ring> = Box::new(Box::new(ring));
-        // SAFETY: the consumer is alive, and stays so while the queue does, because the queue holds it; the name
-        // outlives the call that copies it; forwarding to null is how librdkafka is told not to forward. The callback
-        // is given the address of the boxed closure, which does not move with the box, and which is freed only after
-        // the callback was taken back (see `drop`).
-        unsafe {
+        // SAFETY: the consumer is alive, and stays so while the queue does, because it is held beside it; the name
+        // outlives the call that copies it; forwarding to null is how librdkafka is told not to forward.
+        let queue = unsafe {
             let client = consumer.client().native_ptr();
             let queue = sys::rd_kafka_queue_get_partition(client, name.as_ptr(), partition);
             let queue = NonNull::new(queue).ok_or_else(|| Error::unavailable("no partition queue"))?;
-            let this = Self { queue, ring, _consumer: consumer.clone() };
             sys::rd_kafka_queue_forward(queue.as_ptr(), ptr::null_mut());
-            let closure: *const Ring = &*this.ring;
-            sys::rd_kafka_queue_cb_event_enable(queue.as_ptr(), Some(rings), closure.cast_mut().cast());
-            Ok(this)
-        }
+            Rung::new(queue, ring)
+        };
+        Ok(Self { queue, _consumer: consumer.clone() })
     }
 
     /// What is there already, next in turn. After `None` the queue rings when it has something again.
     pub fn take(&self) -> Option<Taken> {
         loop {
-            // SAFETY: the queue is alive until `drop`; the event is ours until it is destroyed, which `Event` does. The
-            // message belongs to the event and is kept with it.
+            let event = self.queue.poll(Duration::ZERO)?;
+            // SAFETY: the event is ours until it is destroyed, which `Event` does. The message belongs to the event and is
+            // kept with it.
             unsafe {
-                let event = sys::rd_kafka_queue_poll(self.queue.as_ptr(), 0);
-                if event.is_null() {
-                    return None;
-                }
-                let event = Event(event);
                 match sys::rd_kafka_event_type(event.0) {
                     sys::RD_KAFKA_EVENT_FETCH => {
                         if let Some(message) = sys::rd_kafka_event_message_next(event.0).as_ref() {
@@ -85,26 +70,6 @@ impl<C: ConsumerContext + 'static> PartitionQueue<C> {
             }
         }
     }
-}
-
-impl<C: ConsumerContext + 'static> Drop for PartitionQueue<C> {
-    fn drop(&mut self) {
-        // SAFETY: the callback runs under the lock that taking it back needs, so it does not run any more when the
-        // first call returns, and the closure may go. The queue was made once and is destroyed once, before the
-        // consumer: fields are dropped after this.
-        unsafe {
-            sys::rd_kafka_queue_cb_event_enable(self.queue.as_ptr(), None, ptr::null_mut());
-            sys::rd_kafka_queue_destroy(self.queue.as_ptr());
-        }
-    }
-}
-
-/// # Safety
-/// `closure` points to a [`Ring`] that outlives the call.
-unsafe extern "C" fn rings(_: *mut RDKafka, closure: *mut c_void) {
-    // SAFETY: by contract.
-    let ring = unsafe { &*closure.cast::<Ring>() };
-    ring();
 }
 
 /// What a queue had.

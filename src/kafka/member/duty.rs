@@ -8,7 +8,7 @@ use super::seat::{Asked, Question, Seats, listed};
 use super::{Joining, Keeper, Partition, Phase, Protocol, Shared};
 use crate::kafka::catalog::Catalog;
 use crate::kafka::error::{Error, Written};
-use crate::kafka::ffi::{Commits, waiting};
+use crate::kafka::ffi::{Commits, Committed, waiting};
 use crate::kafka::reader::Position;
 use crate::kafka::settings::Settings;
 use crate::record::TopicName;
@@ -326,15 +326,15 @@ impl<K: Keeper> Duty<K> {
         self.under_way
     }
 
-    fn answered(&mut self, told: Vec<(String, i32, i64, Result<(), Code>)>) {
+    fn answered(&mut self, told: Vec<Committed>) {
         self.under_way = false;
         let well = told.iter().all(|(.., outcome)| outcome.is_ok());
         let mut done = Vec::new();
         for (topic, partition, next, outcome) in told {
-            match (TopicName::parse(&topic), outcome) {
-                (Ok(topic), Ok(())) => done.push(Position { topic, partition, next }),
-                (_, outcome) => {
-                    tracing::debug!(group = %self.seats.joining.group, topic, partition, ?outcome, "not committed");
+            match outcome {
+                Ok(()) => done.push(Position { topic, partition, next }),
+                Err(code) => {
+                    tracing::debug!(group = %self.seats.joining.group, %topic, partition, %code, "not committed");
                 }
             }
         }
