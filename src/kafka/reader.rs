@@ -11,6 +11,7 @@ mod feed;
 use super::error::Error;
 use crate::record::{Record, TopicName};
 pub use feed::{Feed, Sink};
+use rdkafka::{Offset, TopicPartitionList};
 
 /// Where to begin in one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,25 @@ pub struct Position {
     pub partition: i32,
     /// The offset of the first record wanted.
     pub next: i64,
+}
+
+/// Positions as librdkafka takes them.
+pub(super) fn listed(positions: &[Position]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(positions.len());
+    for at in positions {
+        list.add_partition_offset(at.topic.as_str(), at.partition, Offset::Offset(at.next))
+            .expect("a position is an offset that can be said");
+    }
+    list
+}
+
+/// Partitions as librdkafka takes them.
+pub(super) fn named<'a>(partitions: impl IntoIterator<Item = (&'a TopicName, i32)>) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    for (topic, partition) in partitions {
+        list.add_partition(topic.as_str(), partition);
+    }
+    list
 }
 
 /// What a reader saw.

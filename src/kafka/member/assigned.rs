@@ -4,13 +4,12 @@
 //! partition is let go: a queue that goes takes the bell with it, whoever hung it there.
 
 use super::context::{MemberContext, is_incremental, unassign};
-use super::seat::listed;
 use super::{Keeper, Partition, Shared};
 use crate::kafka::error::{Error, Remedy};
 use crate::kafka::ffi;
 use crate::kafka::reader::batch::{Batch, Source};
-use crate::kafka::reader::{Event, Position};
-use rdkafka::TopicPartitionList;
+use crate::kafka::reader::bell::Turns;
+use crate::kafka::reader::{Event, Position, listed, named};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -110,10 +109,7 @@ impl Assigned {
     /// Lets partitions go. In the eager protocol those are always all.
     pub fn let_go(&mut self, partitions: &[Partition]) {
         self.close(partitions);
-        let mut list = TopicPartitionList::with_capacity(partitions.len());
-        for (topic, partition) in partitions {
-            list.add_partition(topic.as_str(), *partition);
-        }
+        let list = named(partitions.iter().map(|(topic, partition)| (topic, *partition)));
         unassign(&self.consumer, &list);
     }
 
@@ -122,23 +118,18 @@ impl Assigned {
         self.close(&self.partitions());
     }
 
-    /// Gives the keeper what the queues that rang have. Those that it does not want yet go into `held`, to be asked again.
-    /// Returns the partitions whose logs no longer hold what comes next.
-    pub fn read(
-        &mut self,
-        ready: &[bool],
-        held: &mut Vec<usize>,
-        keeper: &mut impl Keeper,
-    ) -> Vec<Partition> {
+    /// Gives the keeper what the queues that have a turn hold. Those that it does not want yet are held back. Returns the
+    /// partitions whose logs no longer hold what comes next.
+    pub fn read(&mut self, turns: &mut Turns, keeper: &mut impl Keeper) -> Vec<Partition> {
         let mut lost = Vec::new();
-        for (place, open) in self.open.iter_mut().enumerate() {
-            let pull = FIRST + place;
-            let Some(open) = open.as_mut().filter(|_| ready.get(pull) == Some(&true)) else { continue };
+        for pull in turns.among(FIRST..FIRST + self.open.len()) {
+            let Some(open) = &mut self.open[pull - FIRST] else { continue };
             let room = keeper.room(&open.partition);
             if room == 0 {
-                held.push(pull);
+                turns.hold(pull);
                 continue;
             }
+            turns.had(pull);
             let mut batch = Batch::default();
             if !batch.take_some(&mut open.source, room) {
                 self.shared.bell.ring(pull);

@@ -4,12 +4,13 @@ use super::assigned::Assigned;
 use super::client::{commits, connect};
 use super::context::{MemberContext, News};
 use super::revocation::{Revocation, Step};
-use super::seat::{Asked, Question, Seats, listed};
+use super::seat::{Asked, Question, Seats};
 use super::{Joining, Keeper, Partition, Phase, Protocol, Shared};
 use crate::kafka::catalog::Catalog;
 use crate::kafka::error::{Error, Written};
 use crate::kafka::ffi::{Commits, Committed, waiting};
-use crate::kafka::reader::Position;
+use crate::kafka::reader::bell::Turns;
+use crate::kafka::reader::{Position, listed};
 use crate::kafka::settings::Settings;
 use crate::record::TopicName;
 use rdkafka::consumer::Consumer;
@@ -138,18 +139,17 @@ impl<K: Keeper> Duty<K> {
         if let Err(error) = self.seats.consumer.subscribe(&topics) {
             return Ending::Failed(Error::from_client(error));
         }
-        let (mut ready, mut held, mut due) = (Vec::new(), Vec::new(), None);
+        let (mut turns, mut due) = (Turns::default(), None);
         while !self.shared.leaving.load(Ordering::Relaxed) {
             // The bell is never told to stop.
-            if self.shared.bell.wait(&mut ready, due).is_none() {
+            if turns.wait(&self.shared.bell, due).is_none() {
                 break;
             }
-            held.drain(..).for_each(|pull: usize| ready[pull] = true);
             if let Some(ending) = self.hear() {
                 return ending;
             }
             self.take_seats();
-            let lost = self.assigned.read(&ready, &mut held, &mut self.keeper);
+            let lost = self.assigned.read(&mut turns, &mut self.keeper);
             self.lost.extend(lost);
             self.ask_for_lost();
             due = self.act(Instant::now());

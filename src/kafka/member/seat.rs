@@ -8,10 +8,10 @@ use super::{Joining, Partition};
 use crate::kafka::catalog::Catalog;
 use crate::kafka::error::{Error, Written};
 use crate::kafka::ffi::Commits;
-use crate::kafka::reader::Position;
+use crate::kafka::reader::{Position, listed, named};
 use crate::record::{Start, TopicName};
+use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -140,10 +140,7 @@ impl Seats {
     }
 
     fn committed(&self, partitions: &[Partition]) -> Result<Vec<Position>, Error> {
-        let mut list = TopicPartitionList::with_capacity(partitions.len());
-        for (topic, partition) in partitions {
-            list.add_partition(topic.as_str(), *partition);
-        }
+        let list = named(partitions.iter().map(|(topic, partition)| (topic, *partition)));
         let told = self.consumer.committed_offsets(list, PATIENCE).map_err(Error::from_client)?;
         let mut stands = Vec::with_capacity(partitions.len());
         for (topic, partition) in partitions {
@@ -189,14 +186,4 @@ impl Seats {
             Err(Error::unavailable("a partition is not known yet"))
         }
     }
-}
-
-/// Positions as librdkafka takes them.
-pub fn listed(positions: &[Position]) -> TopicPartitionList {
-    let mut list = TopicPartitionList::with_capacity(positions.len());
-    for at in positions {
-        list.add_partition_offset(at.topic.as_str(), at.partition, Offset::Offset(at.next))
-            .expect("a position is an offset that can be said");
-    }
-    list
 }

@@ -1,5 +1,6 @@
 //! What wakes a reader's thread: librdkafka rings for a queue that has something, the holder rings to stop.
 
+use std::ops::Range;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,46 @@ const IDLE: Duration = Duration::from_secs(1);
 pub struct Bell {
     rung: Mutex<Rung>,
     changed: Condvar,
+}
+
+/// Whose turn it is: of those that rang, and of those that were held back and are to be asked again whenever anything rings.
+#[derive(Debug, Default)]
+pub struct Turns {
+    rang: Vec<bool>,
+    held: Vec<usize>,
+    /// Who is first the next time.
+    first: usize,
+}
+
+impl Turns {
+    /// Waits as [`Bell::wait`] does.
+    pub fn wait(&mut self, bell: &Bell, until: Option<Instant>) -> Option<()> {
+        bell.wait(&mut self.rang, until)?;
+        self.held.drain(..).for_each(|pull| self.rang[pull] = true);
+        Some(())
+    }
+
+    /// Whether this one has a turn.
+    pub fn has(&self, pull: usize) -> bool {
+        self.rang.get(pull) == Some(&true)
+    }
+
+    /// Those of `pulls` that have a turn. Whoever had the last one before there was enough is not the first to have the next.
+    pub fn among(&self, pulls: Range<usize>) -> Vec<usize> {
+        let first = self.first.clamp(pulls.start, pulls.end);
+        let all = (first..pulls.end).chain(pulls.start..first);
+        all.filter(|pull| self.has(*pull)).collect()
+    }
+
+    /// This one has had its turn.
+    pub fn had(&mut self, pull: usize) {
+        self.first = pull + 1;
+    }
+
+    /// Nothing more is wanted of this one now.
+    pub fn hold(&mut self, pull: usize) {
+        self.held.push(pull);
+    }
 }
 
 #[derive(Debug)]

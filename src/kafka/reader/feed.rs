@@ -6,8 +6,8 @@
 //! wait for Kafka; the thread is only told which queues there are.
 
 use super::batch::{Batch, Source};
-use super::bell::Bell;
-use super::{Event, Pace, Position};
+use super::bell::{Bell, Turns};
+use super::{Event, Pace, Position, listed, named};
 use crate::kafka::context::{Context, Role};
 use crate::kafka::error::{Error, Remedy, Written};
 use crate::kafka::settings::Settings;
@@ -15,7 +15,6 @@ use crate::kafka::{ffi, off_thread};
 use crate::record::{Isolation, TopicName};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::{Offset, TopicPartitionList};
 use std::collections::HashMap;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -200,10 +199,7 @@ impl<T> Inner<T> {
         // again, because a queue that goes takes the bell with it, whoever hung it there.
         self.order(partitions.iter().map(|(_, pull)| Order::Remove(*pull)));
         self.obeyed();
-        let mut list = TopicPartitionList::with_capacity(partitions.len());
-        for (partition, _) in &partitions {
-            list.add_partition(topic.as_str(), *partition);
-        }
+        let list = named(partitions.iter().map(|(partition, _)| (topic, *partition)));
         if let Some(Err(error)) =
             assigned.consumer.as_ref().map(|consumer| consumer.incremental_unassign(&list))
         {
@@ -228,13 +224,7 @@ impl<T: Clone> Inner<T> {
         let pulls: Vec<_> = pulls.collect();
         let added = self.sources(&consumer, topic, &pulls, owner).and_then(|orders| {
             self.order(orders);
-            let mut list = TopicPartitionList::with_capacity(positions.len());
-            for at in positions {
-                let offset = Offset::Offset(at.next);
-                list.add_partition_offset(topic.as_str(), at.partition, offset)
-                    .map_err(Error::from_client)?;
-            }
-            consumer.incremental_assign(&list).map_err(Error::from_client)
+            consumer.incremental_assign(&listed(positions)).map_err(Error::from_client)
         });
         match added {
             Ok(()) => assigned.topics.entry(topic.clone()).or_default().extend(pulls),
@@ -277,24 +267,21 @@ impl<T: Clone> Inner<T> {
 impl<T> Inner<T> {
     /// The thread.
     fn read(&self, consumer: &BaseConsumer<Context>, mut sink: impl Sink<T>) {
-        let (mut ready, mut due, mut held, mut turn) = (Vec::new(), None, Vec::new(), 0);
+        let (mut turns, mut due) = (Turns::default(), None);
         let mut sources: Vec<Option<(Source<Context>, T)>> = Vec::new();
-        while self.bell.wait(&mut ready, due).is_some() {
-            if ready.first() == Some(&true) {
+        while turns.wait(&self.bell, due).is_some() {
+            if turns.has(ORDERS) {
                 self.obey(&mut sources);
             }
-            held.drain(..).for_each(|pull: usize| ready[pull] = true);
             // Nothing of a partition comes here, but librdkafka wants its queue served all the same.
             while consumer.poll(Duration::ZERO).is_some() {}
-            // Whoever had the last turn before the sink had enough is not the first to have the next.
-            let pulls = (turn..sources.len()).chain(0..turn.min(sources.len()));
-            for pull in pulls.filter(|pull| ready.get(*pull) == Some(&true)) {
+            for pull in turns.among(0..sources.len()) {
                 let Some((source, owner)) = &mut sources[pull] else { continue };
                 if !sink.wants(owner) {
-                    held.push(pull);
+                    turns.hold(pull);
                     continue;
                 }
-                turn = pull + 1;
+                turns.had(pull);
                 let mut batch = Batch::default();
                 if !batch.take(source) {
                     self.bell.ring(pull);
