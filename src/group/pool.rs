@@ -42,8 +42,17 @@ pub struct Pool {
     key: Key,
     replica: u64,
     budget: Budget,
-    groups: Mutex<HashMap<GroupId, Vec<Stay>>>,
+    groups: Mutex<HashMap<GroupId, Group>>,
     drain: CancellationToken,
+}
+
+/// A group that the gateway has members of, or is about to have.
+#[derive(Default)]
+struct Group {
+    stays: Vec<Stay>,
+    /// The settings of who waits for members with others to leave. They hold meanwhile: two newcomers who made each other's
+    /// members leave would both wait for ever.
+    claim: Weak<Delivery>,
 }
 
 /// A member's stay in its group.
@@ -98,7 +107,8 @@ impl Pool {
     /// The stations of a group's members.
     pub fn stations(&self, group: &GroupId) -> Vec<Arc<Station>> {
         let groups = self.groups();
-        groups.get(group).into_iter().flatten().map(|stay| stay.station.clone()).collect()
+        let stays = groups.get(group).into_iter().flat_map(|group| &group.stays);
+        stays.map(|stay| stay.station.clone()).collect()
     }
 
     /// Finds out that the topics are there, so that nobody waits for one that is not.
@@ -120,8 +130,10 @@ impl Pool {
         match home(&poll.group, &poll.delivery) {
             Home::Here => {}
         }
+        // Held until there is a place, or nobody waits for it any more.
+        let claim = Arc::new(poll.delivery.clone());
         loop {
-            let leaving = match self.try_attach(poll)? {
+            let leaving = match self.try_attach(poll, &claim)? {
                 Ok(attached) => return Ok(attached),
                 Err(leaving) => leaving,
             };
@@ -137,12 +149,15 @@ impl Pool {
     }
 
     /// A place, or the members that are to leave before there is one.
-    fn try_attach(&self, poll: &Poll) -> Result<Result<Attached, Vec<Stay>>, Error> {
+    fn try_attach(&self, poll: &Poll, claim: &Arc<Delivery>) -> Result<Result<Attached, Vec<Stay>>, Error> {
         let mut groups = self.groups();
         if self.drain.is_cancelled() {
             return Err(Error::Draining);
         }
-        let stays = groups.entry(poll.group.clone()).or_default();
+        let Group { stays, claim: claimed } = groups.entry(poll.group.clone()).or_default();
+        if let Some(claimed) = claimed.upgrade().filter(|claimed| **claimed != poll.delivery) {
+            return Err(Error::SettingsDiffer(claimed.differences(&poll.delivery)));
+        }
         stays.retain(|stay| stay.station.open().phase != Phase::Closed);
         let others = stays.iter().find(|stay| stay.station.delivery != poll.delivery);
         if let Some(other) = others {
@@ -151,6 +166,7 @@ impl Pool {
                 let differences = other.station.delivery.differences(&poll.delivery);
                 return Err(Error::SettingsDiffer(differences));
             }
+            *claimed = Arc::downgrade(claim);
             let leaving = std::mem::take(stays);
             drop(groups);
             self.count();
@@ -163,12 +179,12 @@ impl Pool {
         let stay = match stays.iter().find(|stay| stay.station.topics == poll.topics) {
             Some(stay) => stay.clone(),
             None => {
-                let members: usize = groups.values().map(Vec::len).sum();
+                let members: usize = groups.values().map(|group| group.stays.len()).sum();
                 if members >= self.config.max_members {
                     return Err(Error::Crowded("members of groups (groups.max_members)"));
                 }
                 let stay = self.join(poll)?;
-                groups.entry(poll.group.clone()).or_default().push(stay.clone());
+                groups.entry(poll.group.clone()).or_default().stays.push(stay.clone());
                 stay
             }
         };
@@ -217,7 +233,8 @@ impl Pool {
     /// Makes all members leave, and waits for that at most so long.
     pub async fn end(&self, patience: Duration) {
         self.drain();
-        let stays: Vec<_> = std::mem::take(&mut *self.groups()).into_values().flatten().collect();
+        let stays: Vec<_> =
+            std::mem::take(&mut *self.groups()).into_values().flat_map(|group| group.stays).collect();
         for stay in &stays {
             stay.member.leave();
         }
@@ -232,7 +249,7 @@ impl Pool {
     fn look(&self) {
         let now = Instant::now();
         let mut groups = self.groups();
-        for (group, stays) in groups.iter_mut() {
+        for (group, Group { stays, .. }) in groups.iter_mut() {
             let mut figures = GroupFigures::default();
             stays.retain(|stay| {
                 let mut open = stay.station.open();
@@ -252,18 +269,18 @@ impl Pool {
             });
             self.metrics.groups.stands(group.as_str(), (!stays.is_empty()).then_some(figures));
         }
-        groups.retain(|_, stays| !stays.is_empty());
+        groups.retain(|_, group| !group.stays.is_empty() || group.claim.strong_count() > 0);
         drop(groups);
         self.count();
     }
 
     fn count(&self) {
-        let members: usize = self.groups().values().map(Vec::len).sum();
+        let members: usize = self.groups().values().map(|group| group.stays.len()).sum();
         self.metrics.groups.members.set(i64::try_from(members).unwrap_or(i64::MAX));
         self.metrics.groups.unacked(self.budget.taken_bytes());
     }
 
-    fn groups(&self) -> MutexGuard<'_, HashMap<GroupId, Vec<Stay>>> {
+    fn groups(&self) -> MutexGuard<'_, HashMap<GroupId, Group>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
