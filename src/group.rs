@@ -18,6 +18,7 @@ mod home;
 pub mod ledger;
 mod poll;
 mod pool;
+mod presence;
 mod sessions;
 mod station;
 pub mod token;
@@ -25,8 +26,9 @@ mod weight;
 
 pub use acks::{Acks, Nack};
 pub use delivery::{AckMode, Delivery};
-pub use desk::{Appetite, Given};
+pub use desk::{Appetite, Given, Stalled};
 pub use poll::{Poll, Polled};
+pub use presence::Presence;
 
 use crate::config;
 use crate::kafka::{Catalog, Error as KafkaError, Producer, Settings};
@@ -96,6 +98,11 @@ impl Groups {
     pub fn acknowledge(&self, group: &GroupId, acks: &Acks) -> Result<(), Error> {
         let fenced = acks::apply(&self.pool, group, acks)?;
         if fenced.is_empty() { Ok(()) } else { Err(Error::Fenced(fenced)) }
+    }
+
+    /// What this gateway has of a group; `None` where it has no member of it.
+    pub fn here(&self, group: &GroupId) -> Option<Presence> {
+        Presence::of(&self.pool, group)
     }
 
     /// Lets nobody wait any more: the gateway is about to end. Acknowledgements are still taken.

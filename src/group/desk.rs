@@ -80,7 +80,7 @@ pub struct Appetite {
 }
 
 /// How a member stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     /// Its partitions.
     pub partitions: usize,
@@ -88,10 +88,25 @@ pub struct Standing {
     pub lag: u64,
     /// Records under a lease.
     pub in_flight: usize,
+    /// How long the oldest lease runs.
+    pub oldest_lease: Option<Duration>,
     /// Partitions whose prefix does not move.
-    pub stalled: usize,
+    pub stalled: Vec<Stalled>,
     /// Polls under way.
     pub polls: usize,
+}
+
+/// A partition whose prefix does not move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stalled {
+    /// The partition.
+    pub partition: Partition,
+    /// The offset of the record at the prefix.
+    pub offset: i64,
+    /// How often that was handed out.
+    pub attempts: u32,
+    /// How long it has been the prefix, as far as was looked.
+    pub stuck: Duration,
 }
 
 /// A member's desk.
@@ -207,7 +222,7 @@ impl Desk {
     pub fn standing(&mut self, now: Instant) -> Standing {
         let polls = self.sessions.polls();
         let mut standing = Standing { partitions: self.slots.len(), polls, ..Standing::default() };
-        for slot in self.slots.values_mut() {
+        for (partition, slot) in &mut self.slots {
             let prefix = slot.ledger.prefix();
             if prefix != slot.prefix.0 || slot.ledger.is_empty() {
                 slot.prefix = (prefix, now);
@@ -215,8 +230,12 @@ impl Desk {
             let behind = slot.end.map_or(0, |end| end - prefix);
             standing.lag += u64::try_from(behind).unwrap_or(0);
             standing.in_flight += slot.ledger.in_flight();
-            let still = now.saturating_duration_since(slot.prefix.1) >= STALLED;
-            standing.stalled += usize::from(still || slot.ledger.attempts() >= STALLED_ATTEMPTS);
+            standing.oldest_lease = standing.oldest_lease.max(slot.ledger.oldest_lease(now));
+            let (stuck, attempts) = (now.saturating_duration_since(slot.prefix.1), slot.ledger.attempts());
+            if stuck >= STALLED || attempts >= STALLED_ATTEMPTS {
+                let partition = partition.clone();
+                standing.stalled.push(Stalled { partition, offset: prefix, attempts, stuck });
+            }
         }
         standing
     }

@@ -143,6 +143,20 @@ impl<T> Ledger<T> {
         self.leased
     }
 
+    /// How long the lease that began first has been running, of those that run.
+    pub fn oldest_lease(&self, now: Instant) -> Option<Duration> {
+        let left = self.leases().min()?.saturating_duration_since(now);
+        Some(self.terms.lease.saturating_sub(left))
+    }
+
+    /// When the leases end that run.
+    fn leases(&self) -> impl Iterator<Item = Instant> {
+        self.held.values().filter_map(|held| match held.stand {
+            Stand::Leased(until) => Some(until),
+            _ => None,
+        })
+    }
+
     /// Whose session holds records under a lease, if any does: the lowest one's. Who hands out to nobody else until those are
     /// acknowledged or over keeps the order of the partition among clients too.
     pub fn leased_to(&self) -> Option<u64> {
@@ -262,15 +276,11 @@ impl<T> Ledger<T> {
 
     /// When something changes by the clock alone: a lease ends, or the delay of the record that is next.
     pub fn due(&self) -> Option<Instant> {
-        let leases = self.held.values().filter_map(|held| match held.stand {
-            Stand::Leased(until) => Some(until),
-            _ => None,
-        });
         let delay = self.waiting.first().and_then(|offset| match self.held.get(offset)?.stand {
             Stand::Waiting(since) => since,
             _ => None,
         });
-        leases.chain(delay).min()
+        self.leases().chain(delay).min()
     }
 
     /// A record that was given up and that nobody is taking away yet; from now on the caller is. It stays held, so that
