@@ -5,13 +5,11 @@
 
 use super::super::error::{ApiError, code};
 use super::super::state::Limits;
-use super::produce::decode_base64;
-use super::query::brief;
+use super::filter::{HEADER, Wanted};
+use super::query::{among, brief};
 use crate::group::ledger::Terms;
 use crate::group::{AckMode, Acks, Appetite, Delivery, Nack, Poll};
-use crate::record::filter::FilterError;
-use crate::record::{Filter, GroupId, Isolation, Start, TopicName, ValueForm};
-use bytes::Bytes;
+use crate::record::{GroupId, Isolation, Start, TopicName, ValueForm};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -45,9 +43,6 @@ const MAX_SESSION: usize = 100;
 const WINDOW: (usize, usize) = (1, 100_000);
 const ACK_TIMEOUT: (u64, u64) = (100, 43_200_000);
 const MAX_DELAY: u64 = 43_200_000;
-
-/// What the name of a member that asks for a record header begins with.
-const HEADER: &str = "header.";
 
 /// Ids of records, to be acknowledged or given back.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -221,9 +216,19 @@ fn delivery(
     if request.max_attempts.is_some() && ack != AckMode::Explicit {
         return Err(invalid("`max_attempts` needs `ack` to be `explicit`: else a record is handed out once"));
     }
-    let filter = filter(request, headers)?;
+    let wanted = Wanted {
+        keys: request.key.clone(),
+        keys_base64: request.key_base64.clone(),
+        key_prefixes: request.key_prefix.clone(),
+        headers,
+        conditions: request.r#where.clone(),
+    };
+    let filter = wanted.filter(|name, why| match name {
+        Some(name) => invalid(format!("{name}: {why}")),
+        None => invalid(why),
+    });
     Ok(Delivery {
-        filter: (!filter.is_empty()).then(|| Arc::new(filter)),
+        filter: filter?.map(Arc::new),
         isolation: word("isolation", request.isolation.as_deref(), &isolations)?,
         ack,
         terms: Terms {
@@ -233,28 +238,6 @@ fn delivery(
         },
         dead_letter,
     })
-}
-
-fn filter(request: &PollRequest, headers: Vec<(String, Vec<String>)>) -> Result<Filter, ApiError> {
-    let given = [&request.key, &request.key_base64, &request.key_prefix];
-    if given.iter().filter(|texts| !texts.is_empty()).count() > 1 {
-        return Err(invalid("only one of key, key_base64 and key_prefix may be given"));
-    }
-    let bytes = |texts: &[String]| texts.iter().cloned().map(Bytes::from).collect::<Vec<_>>();
-    let of = |name: &'static str| move |why: FilterError| invalid(format!("{name}: {why}"));
-    let decoded: Result<Vec<_>, _> = request.key_base64.iter().map(|text| decode_base64(text)).collect();
-    let decoded = decoded.map_err(|why| invalid(format!("key_base64: {why}")))?;
-    let keys = if decoded.is_empty() { bytes(&request.key) } else { decoded };
-    let mut filter = Filter::default()
-        .with_key_prefixes(bytes(&request.key_prefix))
-        .map_err(of("key_prefix"))?
-        .with_keys(keys)
-        .map_err(of("key"))?;
-    for (name, values) in headers {
-        let why = |why| invalid(format!("{HEADER}{}: {why}", brief(&name)));
-        filter = filter.with_header(&name, bytes(&values)).map_err(why)?;
-    }
-    filter.with_conditions(&request.r#where).map_err(of("where"))
 }
 
 /// Takes the members out whose names are open.
@@ -311,11 +294,7 @@ fn word<T: Copy + Default>(
     words: &[(&'static str, T)],
 ) -> Result<T, ApiError> {
     let Some(given) = given else { return Ok(T::default()) };
-    let found = words.iter().find(|(word, _)| *word == given).map(|(_, meaning)| *meaning);
-    found.ok_or_else(|| {
-        let list = words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-        invalid(format!("{name}: `{}` is none of {list}", brief(given)))
-    })
+    among(given, words).map_err(|why| invalid(format!("{name}: {why}")))
 }
 
 fn within<T: PartialOrd + std::fmt::Display>(
