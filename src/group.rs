@@ -28,7 +28,7 @@ pub use acks::{Acks, Nack};
 pub use delivery::{AckMode, Delivery};
 pub use desk::{Appetite, Given, Stalled};
 pub use poll::{Poll, Polled};
-pub use presence::Presence;
+pub use presence::{MemberHere, Presence};
 
 use crate::config;
 use crate::kafka::{Catalog, Error as KafkaError, Producer, Settings};

@@ -82,7 +82,7 @@ pub struct Appetite {
 /// How a member stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// Its partitions.
+    /// Its partitions, but for those that it is giving up.
     pub partitions: usize,
     /// Records between what is acknowledged and the ends of the logs.
     pub lag: u64,
@@ -221,8 +221,9 @@ impl Desk {
     /// How it stands.
     pub fn standing(&mut self, now: Instant) -> Standing {
         let polls = self.sessions.polls();
-        let mut standing = Standing { partitions: self.slots.len(), polls, ..Standing::default() };
+        let mut standing = Standing { polls, ..Standing::default() };
         for (partition, slot) in &mut self.slots {
+            standing.partitions += usize::from(!slot.ledger.is_revoked());
             let prefix = slot.ledger.prefix();
             if prefix != slot.prefix.0 || slot.ledger.is_empty() {
                 slot.prefix = (prefix, now);

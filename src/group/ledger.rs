@@ -314,6 +314,11 @@ impl<T> Ledger<T> {
         self.revoked = true;
     }
 
+    /// Whether it is being taken away.
+    pub fn is_revoked(&self) -> bool {
+        self.revoked
+    }
+
     /// Whether nothing more can come of waiting before the partition is let go: it is revoked, no lease runs, and no
     /// record is being taken away.
     pub fn drained(&self) -> bool {

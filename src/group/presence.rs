@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 /// A group as this gateway takes part in it, all its members here together.
 #[derive(Clone, Debug, Default)]
 pub struct Presence {
-    /// The members, each by the topics that it subscribes to, and how far it has come.
-    pub members: Vec<(Vec<TopicName>, Phase)>,
+    /// The members, one for each list of topics.
+    pub members: Vec<MemberHere>,
     /// Requests under way that take records.
     pub workers: usize,
     /// Records under a lease.
@@ -19,6 +19,17 @@ pub struct Presence {
     pub oldest_lease: Option<Duration>,
     /// The partitions whose prefix does not move.
     pub stalled: Vec<Stalled>,
+}
+
+/// A member that is here.
+#[derive(Clone, Debug)]
+pub struct MemberHere {
+    /// The topics that it subscribes to.
+    pub topics: Vec<TopicName>,
+    /// How far it has come.
+    pub phase: Phase,
+    /// How many partitions it hands records out of. Those that it is giving up are none of them.
+    pub partitions: usize,
 }
 
 impl Presence {
@@ -31,7 +42,8 @@ impl Presence {
                 continue;
             }
             let standing = open.desk.standing(Instant::now());
-            presence.members.push((station.topics.clone(), open.phase));
+            let (topics, partitions) = (station.topics.clone(), standing.partitions);
+            presence.members.push(MemberHere { topics, phase: open.phase, partitions });
             presence.workers += standing.polls;
             presence.in_flight += standing.in_flight;
             presence.oldest_lease = presence.oldest_lease.max(standing.oldest_lease);

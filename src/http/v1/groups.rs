@@ -64,7 +64,7 @@ pub struct GroupListItem {
     }],
     "lag": 14,
     "here": {
-        "members": [{"topics": ["orders"], "phase": "consuming"}],
+        "members": [{"topics": ["orders"], "phase": "consuming", "partitions": 2}],
         "workers": 1, "in_flight": 14, "oldest_lease_ms": 1250, "stalled": []
     }
 }))]

@@ -18,12 +18,7 @@ pub fn tests() -> Vec<Test> {
 impl Worked {
     /// The group as a gateway describes it.
     async fn told_by(&self, gateway: &Gateway) -> Value {
-        gateway.get(&format!("/v1/groups/{}", self.group)).await.json(200)
-    }
-
-    /// What its own gateway has of it.
-    async fn here(&self) -> Value {
-        self.told_by(&self.gateway).await["here"].clone()
+        gateway.get(&self.path()).await.json(200)
     }
 }
 
@@ -31,13 +26,10 @@ async fn who_waits_and_what_is_held_is_told_where_it_is(context: Context) {
     let worked = Worked::new(&context, context.gateway().await, 1).await;
     let poll = worked.next(json!({"wait_ms": 20_000}));
     let meanwhile = async {
-        let waiting = until("the member has its partitions", || async {
-            let told = worked.gateway.get(&format!("/v1/groups/{}", worked.group)).await;
-            let here = (told.status == 200).then(|| told.json(200))?["here"].clone();
-            (here["members"][0]["phase"] == "consuming").then_some(here)
-        });
+        let waiting = worked
+            .until_here("the member has its partition", |here| here["members"][0]["phase"] == "consuming");
         let expected = json!({
-            "members": [{"topics": [worked.topic], "phase": "consuming"}],
+            "members": [{"topics": [worked.topic], "phase": "consuming", "partitions": 1}],
             "workers": 1, "in_flight": 0, "oldest_lease_ms": null, "stalled": []
         });
         assert_eq!(waiting.await, expected);
@@ -69,8 +61,7 @@ async fn a_group_that_is_just_being_joined_is_told(context: Context) {
     let gateway = context.gateway_before(&own, |_| {}).await;
     own.kafka().create_topic("t", 1, &[]).await;
     let worked = Worked::of(&context, gateway, "t", own.kafka());
-    let path = format!("/v1/groups/{}", worked.group);
-    worked.gateway.get(&path).await.refusal(404, "group_not_found");
+    worked.gateway.get(&worked.path()).await.refusal(404, "group_not_found");
     own.broker().faults().delay(ApiKey::FindCoordinator, Duration::from_secs(2));
     assert!(worked.poll(json!({"wait_ms": 0})).await.is_none());
     let told = worked.told_by(&worked.gateway).await;
@@ -78,7 +69,7 @@ async fn a_group_that_is_just_being_joined_is_told(context: Context) {
         "name": worked.group, "state": "empty", "protocol": null, "assignor": null,
         "members": [], "partitions": [], "lag": 0,
         "here": {
-            "members": [{"topics": ["t"], "phase": "joining"}],
+            "members": [{"topics": ["t"], "phase": "joining", "partitions": 0}],
             "workers": 0, "in_flight": 0, "oldest_lease_ms": null, "stalled": []
         }
     });

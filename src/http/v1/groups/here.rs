@@ -1,6 +1,6 @@
 //! What this gateway has of a group, as `GET /v1/groups/{group}` tells it.
 
-use crate::group::{Presence, Stalled};
+use crate::group::{MemberHere, Presence, Stalled};
 use crate::kafka::member::Phase;
 use crate::record::TopicName;
 use serde::Serialize;
@@ -33,6 +33,9 @@ pub struct GroupHereMember {
     topics: Vec<String>,
     #[schema(schema_with = phases)]
     phase: &'static str,
+    /// How many partitions it hands records out of; those that it is just giving up do not count.
+    #[schema(minimum = 0)]
+    partitions: usize,
 }
 
 /// A partition that does not get on.
@@ -79,9 +82,13 @@ impl From<Presence> for GroupHere {
     }
 }
 
-impl From<(Vec<TopicName>, Phase)> for GroupHereMember {
-    fn from((topics, phase): (Vec<TopicName>, Phase)) -> Self {
-        Self { topics: topics.iter().map(TopicName::to_string).collect(), phase: phase.as_str() }
+impl From<MemberHere> for GroupHereMember {
+    fn from(member: MemberHere) -> Self {
+        Self {
+            topics: member.topics.iter().map(TopicName::to_string).collect(),
+            phase: member.phase.as_str(),
+            partitions: member.partitions,
+        }
     }
 }
 
