@@ -279,7 +279,7 @@ impl Pool {
                 let standing = open.desk.standing(now);
                 figures.lag += standing.lag;
                 figures.in_flight += standing.in_flight;
-                figures.stalled += standing.stalled;
+                figures.stalled += standing.stalled.len();
                 figures.workers += standing.requests;
                 let over =
                     idle.is_some_and(|since| now.saturating_duration_since(since) >= self.config.linger);
