@@ -96,10 +96,10 @@ impl Pool {
         metrics.groups.expect(&OUTCOMES, &GRAVES);
         let pool = Arc::new(Self {
             budget: Budget::new(config.max_unacked_bytes),
+            key: config.shared_secret.reveal().map_or_else(Key::random, |secret| Key::new(secret.as_bytes())),
             config,
             means,
             metrics,
-            key: Key::random(),
             replica: rand::random(),
             groups: Mutex::default(),
             drain: CancellationToken::new(),
