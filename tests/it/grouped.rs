@@ -4,6 +4,7 @@
 
 mod acks;
 mod attempts;
+mod cuts;
 mod group;
 mod here;
 mod kill;
@@ -29,6 +30,7 @@ pub fn tests() -> Vec<Test> {
         acks::tests(),
         attempts::tests(),
         here::tests(),
+        cuts::tests(),
         kill::tests(),
         leases::tests(),
         members::tests(),
