@@ -7,6 +7,7 @@ use crate::group::token::Key;
 use crate::record::{Isolation, TopicName};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -33,7 +34,14 @@ fn event(partition: i32, offset: i64) -> Event {
 
 fn delivery(ack: AckMode) -> Delivery {
     let terms = Terms { window: 100, lease: LEASE, max_attempts: None };
-    Delivery { filter: None, isolation: Isolation::Committed, ack, terms, dead_letter: None }
+    Delivery {
+        filter: None,
+        isolation: Isolation::Committed,
+        ack,
+        ordering: Ordering::Partition,
+        terms,
+        dead_letter: None,
+    }
 }
 
 /// A desk with so many partitions, each with so many records.
@@ -94,9 +102,67 @@ fn sessions_that_wait_take_no_more_than_their_share() {
     let [one, other] = [one, other].map(|given| partitions(&given));
     assert_eq!((one.len(), other.len()), (3, 2));
     assert!(one.is_disjoint(&other));
-    desk.sessions.detach(Some("b"), 2, now);
+    desk.sessions.detach(2, true, now);
     let later = now + Duration::from_secs(2);
     assert!(hand_out(&mut desk, (1, 9), 100, later).is_empty(), "what the other holds stays the other's");
+}
+
+#[test]
+fn who_holds_more_than_a_share_goes_on_with_a_share_and_the_rest_is_for_newcomers() {
+    let now = Instant::now();
+    let mut desk = desk(4, 3, AckMode::Explicit, now);
+    desk.sessions.attach(None, 1, now);
+    let first = hand_out(&mut desk, (1, 0), 100, now);
+    assert_eq!(first.len(), 12);
+    for number in 0..4 {
+        desk.take(&partition(number), (3..6).map(|offset| event(number, offset)).collect());
+    }
+    assert!(!desk.holds_too_much(1, now));
+    desk.sessions.attach(None, 2, now);
+    assert!(desk.holds_too_much(1, now));
+    assert!(hand_out(&mut desk, (2, 0), 100, now).is_empty(), "what it holds is its own");
+    assert!(partitions(&hand_out(&mut desk, (1, 12), 2, now)).is_subset(&[0, 1].into()));
+    assert_eq!(partitions(&hand_out(&mut desk, (1, 14), 100, now)), [0, 1].into(), "the same ones each time");
+    for given in &first {
+        let token = desk.read(&given.id).expect("an id of this desk");
+        assert_eq!(desk.ack(&token), Outcome::Done);
+    }
+    assert_eq!(partitions(&hand_out(&mut desk, (2, 0), 100, now)), [2, 3].into());
+    assert!(!desk.holds_too_much(1, now));
+}
+
+#[test]
+fn without_an_order_each_takes_its_share_of_every_partition() {
+    let now = Instant::now();
+    let mut desk = desk(1, 0, AckMode::Explicit, now);
+    desk.delivery.ordering = Ordering::None;
+    desk.take(&partition(0), (0..100).map(|offset| event(0, offset)).collect());
+    for session in 1..3 {
+        desk.sessions.attach(None, session, now);
+    }
+    let [one, other] = [1, 2].map(|session| hand_out(&mut desk, (session, 0), 1_000, now));
+    assert_eq!((one.len(), other.len()), (50, 50));
+    desk.take(&partition(0), (100..110).map(|offset| event(0, offset)).collect());
+    assert!(hand_out(&mut desk, (1, 50), 1_000, now).is_empty(), "it holds its share");
+}
+
+#[test]
+fn a_session_that_is_carried_on_gives_back_what_did_not_arrive() {
+    let now = Instant::now();
+    let mut desk = desk(2, 3, AckMode::Reconnect, now);
+    desk.sessions.attach(None, 1, now);
+    let given = hand_out(&mut desk, (1, 0), 100, now);
+    assert!(given.iter().all(|given| given.until.is_none()));
+    assert_eq!(desk.due(now), None, "it holds them while it lasts");
+    let token = desk.read(&given[3].id).expect("an id of this desk");
+    assert_eq!(desk.resume(&token, now), Outcome::Done);
+    assert!(!desk.sessions.is_present(1));
+    desk.expire(now);
+    let again = hand_out(&mut desk, (2, 0), 100, now);
+    let told: Vec<_> =
+        again.iter().map(|given| (given.record.partition, given.record.offset, given.attempt)).collect();
+    assert_eq!(told, [(1, 1, 2), (1, 2, 2)]);
+    assert_eq!(desk.resume(&token, now), Outcome::Late);
 }
 
 #[test]
@@ -228,7 +294,7 @@ proptest! {
                 Step::Wait(seconds) => {
                     now += Duration::from_secs(seconds);
                     desk.expire(now);
-                    held.retain(|given| given.until > now);
+                    held.retain(|given| given.until > Some(now));
                 }
             }
             let lowest = |place: usize| {

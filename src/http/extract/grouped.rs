@@ -7,8 +7,8 @@ use super::super::error::{ApiError, code};
 use super::super::state::Limits;
 use super::produce::decode_base64;
 use super::query::brief;
-use crate::group::ledger::Terms;
-use crate::group::{AckMode, Acks, Appetite, Delivery, Nack, Poll};
+use super::settings::{ACK_TIMEOUT, WINDOW, Wishes};
+use crate::group::{AckMode, Acks, Appetite, Delivery, Nack, Ordering, Poll, Work};
 use crate::record::filter::FilterError;
 use crate::record::{Filter, GroupId, Isolation, Start, TopicName, ValueForm};
 use bytes::Bytes;
@@ -16,7 +16,6 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::time::Duration;
 use utoipa::ToSchema;
 
@@ -41,9 +40,7 @@ const WAIT: (u64, u64) = (20_000, 55_000);
 /// The longest name of a session, in bytes.
 const MAX_SESSION: usize = 100;
 
-/// The bounds of the settings.
-const WINDOW: (usize, usize) = (1, 100_000);
-const ACK_TIMEOUT: (u64, u64) = (100, 43_200_000);
+/// The longest delay of a record that is given back, in milliseconds.
 const MAX_DELAY: u64 = 43_200_000;
 
 /// What the name of a member that asks for a record header begins with.
@@ -132,6 +129,10 @@ pub struct PollRequest {
     /// and stays there.
     #[schema(default = "explicit", pattern = "^(explicit|written|none)$")]
     ack: Option<String>,
+    /// Setting: what records keep their order among while several clients work them off. `partition`: one client at a time has
+    /// records of a partition. `key`: one client at a time has records of a key; those without a key keep no order. `none`.
+    #[schema(default = "partition", pattern = "^(partition|key|none)$")]
+    ordering: Option<String>,
     /// Setting: how many records of a partition may be taken from Kafka and not yet acknowledged; `groups.window` if left out.
     #[schema(minimum = 1, maximum = 100_000)]
     window: Option<usize>,
@@ -200,7 +201,8 @@ pub fn poll(group: GroupId, body: &[u8], limits: Limits) -> Result<(Poll, ValueF
     let start = start(request.from.as_deref())?;
     let delivery = delivery(&request, headers, limits)?;
     let acks = gather(request.up_to, request.ids, request.nacks)?;
-    Ok((Poll { group, topics, delivery, start, acks, session, appetite, wait }, form))
+    let work = Work { group, topics, delivery, start };
+    Ok((Poll { work, acks, session, appetite, wait }, form))
 }
 
 fn delivery(
@@ -211,28 +213,20 @@ fn delivery(
     let isolations = [("committed", Isolation::Committed), ("uncommitted", Isolation::Uncommitted)];
     let modes = [AckMode::Explicit, AckMode::Written, AckMode::None].map(|mode| (mode.as_str(), mode));
     let ack = word("ack", request.ack.as_deref(), &modes)?;
-    let lease = limits.ack_timeout.as_millis().try_into().unwrap_or(ACK_TIMEOUT.1);
-    let lease = within("ack_timeout_ms", request.ack_timeout_ms.unwrap_or(lease), ACK_TIMEOUT)?;
-    let dead_letter = request.dead_letter.as_deref().map(TopicName::parse).transpose();
-    let dead_letter = dead_letter.map_err(|why| invalid(format!("dead_letter: {why}")))?;
-    if dead_letter.is_some() && request.max_attempts.is_none() {
-        return Err(invalid("`dead_letter` needs `max_attempts`: a record goes there when it is given up"));
-    }
-    if request.max_attempts.is_some() && ack != AckMode::Explicit {
-        return Err(invalid("`max_attempts` needs `ack` to be `explicit`: else a record is handed out once"));
-    }
-    let filter = filter(request, headers)?;
-    Ok(Delivery {
-        filter: (!filter.is_empty()).then(|| Arc::new(filter)),
-        isolation: word("isolation", request.isolation.as_deref(), &isolations)?,
+    let millis = |(least, most): (Duration, Duration)| (least.as_millis() as u64, most.as_millis() as u64);
+    let ack_timeout = request.ack_timeout_ms;
+    let ack_timeout = ack_timeout.map(|lease| within("ack_timeout_ms", lease, millis(ACK_TIMEOUT)));
+    let wishes = Wishes {
         ack,
-        terms: Terms {
-            window: within("window", request.window.unwrap_or(limits.window), WINDOW)?,
-            lease: Duration::from_millis(lease),
-            max_attempts: request.max_attempts,
-        },
-        dead_letter,
-    })
+        ordering: word("ordering", request.ordering.as_deref(), &Ordering::WORDS)?,
+        isolation: word("isolation", request.isolation.as_deref(), &isolations)?,
+        filter: Some(filter(request, headers)?),
+        window: request.window.map(|window| within("window", window, WINDOW)).transpose()?,
+        ack_timeout: ack_timeout.transpose()?.map(Duration::from_millis),
+        max_attempts: request.max_attempts,
+        dead_letter: request.dead_letter.clone(),
+    };
+    wishes.settle(limits, |name, why| invalid(format!("{name}: {why}")))
 }
 
 fn filter(request: &PollRequest, headers: Vec<(String, Vec<String>)>) -> Result<Filter, ApiError> {

@@ -46,8 +46,8 @@ pub async fn poll(
     let too_large = || ApiError::new(code::INVALID_BODY, format!("it has more than {MAX_BODY_BYTES} bytes"));
     let body = bodies.read(body, &parts.headers, MAX_BODY_BYTES, too_large).await?;
     let (poll, form) = grouped::poll(group, &body, limits)?;
-    poll.topics.iter().try_for_each(|topic| authorise(&access, &caller, Action::Read(topic)))?;
-    if let Some(topic) = &poll.delivery.dead_letter {
+    poll.work.topics.iter().try_for_each(|topic| authorise(&access, &caller, Action::Read(topic)))?;
+    if let Some(topic) = &poll.work.delivery.dead_letter {
         authorise(&access, &caller, Action::Produce(topic))?;
     }
     Ok(reply::batch::respond(&groups.poll(poll).await?, form))

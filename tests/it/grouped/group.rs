@@ -1,6 +1,6 @@
 //! A group as its clients see it, and as the brokers do.
 
-use crate::harness::{Context, Gateway, Kafka, Reply, off_thread, send, until};
+use crate::harness::{Context, Gateway, Kafka, Lines, Reply, Sse, off_thread, send, until};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::{Value, json};
@@ -103,6 +103,26 @@ impl Worked {
     /// Polls until there is something.
     pub async fn next(&self, more: Value) -> Batch {
         until("the group is handed something", || async { self.poll(more.clone()).await }).await
+    }
+
+    /// A stream of the group from the beginning of the topic.
+    pub async fn stream(&self, query: &str) -> Sse {
+        Sse::open(self.streaming(query)).await
+    }
+
+    /// The same as lines.
+    pub async fn lines(&self, query: &str) -> Lines {
+        self.gateway.lines(&self.topic, &self.asked(query)).await
+    }
+
+    /// A stream to be opened.
+    pub fn streaming(&self, query: &str) -> reqwest::RequestBuilder {
+        self.gateway.streaming(&self.topic, &self.asked(query))
+    }
+
+    fn asked(&self, query: &str) -> String {
+        let group = percent_encoding::utf8_percent_encode(&self.group, percent_encoding::NON_ALPHANUMERIC);
+        format!("group={group}&from=earliest&{query}")
     }
 
     /// Acknowledges records by their ids.
