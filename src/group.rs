@@ -18,6 +18,7 @@ mod home;
 pub mod ledger;
 mod poll;
 mod pool;
+mod presence;
 mod sessions;
 mod station;
 mod stream;
@@ -27,8 +28,9 @@ mod work;
 
 pub use acks::{Acks, Nack, Resumed};
 pub use delivery::{AckMode, Delivery, Ordering};
-pub use desk::{Appetite, Given};
+pub use desk::{Appetite, Given, Stalled};
 pub use poll::{Poll, Polled};
+pub use presence::{MemberHere, Presence};
 pub use stream::{Item, Manner, Stream};
 pub use work::Work;
 
@@ -119,6 +121,11 @@ impl Groups {
     pub fn acknowledge(&self, group: &GroupId, acks: &Acks) -> Result<(), Error> {
         let fenced = acks::apply(&self.pool, group, acks)?;
         if fenced.is_empty() { Ok(()) } else { Err(Error::Fenced(fenced)) }
+    }
+
+    /// What this gateway has of a group; `None` where it has no member of it.
+    pub fn here(&self, group: &GroupId) -> Option<Presence> {
+        Presence::of(&self.pool, group)
     }
 
     /// Lets nobody wait any more: the gateway is about to end. Streams end at random moments of `window`. Acknowledgements are

@@ -16,7 +16,7 @@ use super::weight::{Budget, Weighed};
 use crate::kafka::member::Partition;
 use crate::kafka::reader::{Event, Position};
 use crate::record::{Filter, Record, Subject};
-pub use standing::Stall;
+pub use standing::Stalled;
 use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -38,8 +38,6 @@ struct Slot {
     end: Option<i64>,
     /// The prefix, and since when it is that.
     prefix: (i64, Instant),
-    /// It is being given up.
-    goes: bool,
 }
 
 /// A record as a client is given it.
@@ -109,7 +107,7 @@ impl Desk {
     pub fn assign(&mut self, positions: &[Position], mut fresh: impl FnMut() -> u64, now: Instant) {
         for at in positions {
             let ledger = Ledger::new(fresh(), at.next, self.delivery.terms);
-            let slot = Slot { ledger, end: None, prefix: (at.next, now), goes: false };
+            let slot = Slot { ledger, end: None, prefix: (at.next, now) };
             self.slots.insert((at.topic.clone(), at.partition), slot);
         }
         self.moves += 1;
@@ -122,7 +120,7 @@ impl Desk {
 
     /// The partitions that are there and are not being given up.
     pub fn partitions(&self) -> impl Iterator<Item = &Partition> {
-        self.slots.iter().filter(|(_, slot)| !slot.goes).map(|(partition, _)| partition)
+        self.slots.iter().filter(|(_, slot)| !slot.ledger.is_revoked()).map(|(partition, _)| partition)
     }
 
     /// Takes what was read of a partition.
@@ -156,10 +154,7 @@ impl Desk {
 
     /// Nothing more of these is handed out.
     pub fn revoke(&mut self, partitions: &[Partition]) {
-        self.each(partitions, |slot| {
-            slot.ledger.revoke();
-            slot.goes = true;
-        });
+        self.each(partitions, |slot| slot.ledger.revoke());
         self.moves += 1;
     }
 

@@ -14,7 +14,7 @@ mod words;
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 pub use words::{End, Handed, Holder, Lane, Outcome, Spent, Terms};
 
 /// The bookkeeping of one assignment of one partition.
@@ -52,8 +52,8 @@ struct Held<T> {
 enum Stand {
     /// To be handed out, not before the time if there is one.
     Waiting(Option<Instant>),
-    /// Handed out; its lease ends then, or with its session.
-    Leased(Option<Instant>),
+    /// Handed out at a time; its lease ends at another, or with its session.
+    Leased { since: Instant, until: Option<Instant> },
     /// Given up, for somebody to take it away.
     Spent(End),
     /// Somebody is taking it away.
@@ -92,6 +92,15 @@ impl<T> Ledger<T> {
         self.leased
     }
 
+    /// How long the lease that began first has been running, of those that run.
+    pub fn oldest_lease(&self, now: Instant) -> Option<Duration> {
+        let since = |held: &Held<T>| match held.stand {
+            Stand::Leased { since, .. } => Some(now.saturating_duration_since(since)),
+            _ => None,
+        };
+        self.held.values().filter_map(since).max()
+    }
+
     /// Whose session holds records of a lane under a lease, if any does.
     pub fn leased_to(&self, lane: Lane) -> Option<u64> {
         self.lanes.get(&lane).map(|(session, _)| *session)
@@ -105,7 +114,7 @@ impl<T> Ledger<T> {
     /// A record that `holder` was handed and still holds, with its attempt and the end of its lease, if that has one.
     pub fn held_by(&self, offset: i64, holder: Holder) -> Option<(Handed<'_, T>, Option<Instant>)> {
         let held = self.held.get(&offset).filter(|held| held.holder == Some(holder))?;
-        let Stand::Leased(until) = held.stand else { return None };
+        let Stand::Leased { until, .. } = held.stand else { return None };
         Some((Handed { attempt: held.attempts, record: &held.record }, until))
     }
 
@@ -160,8 +169,13 @@ impl<T> Ledger<T> {
         self.held.get(&offset).map(|held| &held.record)
     }
 
-    /// Hands a record that is [ready](Self::ready) to `holder`, under a lease that ends then, or with its session.
-    pub fn hand_out(&mut self, offset: i64, holder: Holder, until: Option<Instant>) -> Option<Handed<'_, T>> {
+    /// Hands a record that is [ready](Self::ready) to `holder`, under a lease from a time until another, or for as long as its session lasts.
+    pub fn hand_out(
+        &mut self,
+        offset: i64,
+        holder: Holder,
+        (since, until): (Instant, Option<Instant>),
+    ) -> Option<Handed<'_, T>> {
         if !self.waiting.remove(&offset) {
             return None;
         }
@@ -173,7 +187,7 @@ impl<T> Ledger<T> {
         }
         held.attempts = held.attempts.saturating_add(1);
         held.holder = Some(holder);
-        held.stand = Stand::Leased(until);
+        held.stand = Stand::Leased { since, until };
         Some(Handed { attempt: held.attempts, record: &held.record })
     }
 
@@ -181,7 +195,7 @@ impl<T> Ledger<T> {
     pub fn leave(&mut self, session: u64, until: Instant) {
         let mine = |held: &&mut Held<T>| held.holder.is_some_and(|holder| holder.session == session);
         for held in self.held.values_mut().filter(mine) {
-            if let Stand::Leased(end) = &mut held.stand {
+            if let Stand::Leased { until: end, .. } = &mut held.stand {
                 *end = Some(end.map_or(until, |end| end.min(until)));
             }
         }
@@ -224,7 +238,7 @@ impl<T> Ledger<T> {
             return outcome;
         }
         let Some(held) = self.held.get(&offset) else { return Outcome::Late };
-        if held.holder != Some(holder) || !matches!(held.stand, Stand::Leased(_)) {
+        if held.holder != Some(holder) || !matches!(held.stand, Stand::Leased { .. }) {
             return Outcome::Late;
         }
         self.end(offset, End::Nacked, Some(again));
@@ -233,7 +247,8 @@ impl<T> Ledger<T> {
 
     /// Ends the leases that have run out by `now`, and returns how many those were.
     pub fn expire(&mut self, now: Instant) -> usize {
-        let over = |held: &Held<T>| matches!(held.stand, Stand::Leased(Some(until)) if until <= now);
+        let over =
+            |held: &Held<T>| matches!(held.stand, Stand::Leased { until: Some(until), .. } if until <= now);
         let offsets: Vec<i64> =
             self.held.iter().filter(|(_, held)| over(held)).map(|(offset, _)| *offset).collect();
         for offset in &offsets {
@@ -246,7 +261,7 @@ impl<T> Ledger<T> {
     /// with no delay or after it, is due to nobody's clock.
     pub fn due(&self, now: Instant) -> Option<Instant> {
         let by_the_clock = |held: &Held<T>| match held.stand {
-            Stand::Leased(until) => until,
+            Stand::Leased { until, .. } => until,
             Stand::Waiting(since) => since,
             Stand::Spent(_) | Stand::Leaving(_) => None,
         };
@@ -282,6 +297,11 @@ impl<T> Ledger<T> {
     /// The partition is being taken away: nothing is taken or handed out any more, acknowledgements still count.
     pub fn revoke(&mut self) {
         self.revoked = true;
+    }
+
+    /// Whether it is being taken away.
+    pub fn is_revoked(&self) -> bool {
+        self.revoked
     }
 
     /// Whether nothing more can come of waiting before the partition is let go: it is revoked, no lease runs, and no
@@ -334,7 +354,7 @@ impl<T> Ledger<T> {
     fn settle(&mut self, offset: i64) {
         self.waiting.remove(&offset);
         if let Some(held) = self.held.remove(&offset)
-            && matches!(held.stand, Stand::Leased(_))
+            && matches!(held.stand, Stand::Leased { .. })
         {
             self.release(held.lane, held.holder);
         }

@@ -96,10 +96,10 @@ impl Pool {
         metrics.groups.expect(&OUTCOMES, &GRAVES);
         let pool = Arc::new(Self {
             budget: Budget::new(config.max_unacked_bytes),
+            key: config.shared_secret.reveal().map_or_else(Key::random, |secret| Key::new(secret.as_bytes())),
             config,
             means,
             metrics,
-            key: Key::random(),
             replica: rand::random(),
             groups: Mutex::default(),
             drain: CancellationToken::new(),
@@ -279,7 +279,7 @@ impl Pool {
                 let standing = open.desk.standing(now);
                 figures.lag += standing.lag;
                 figures.in_flight += standing.in_flight;
-                figures.stalled += standing.stalled;
+                figures.stalled += standing.stalled.len();
                 figures.workers += standing.requests;
                 let over =
                     idle.is_some_and(|since| now.saturating_duration_since(since) >= self.config.linger);

@@ -10,7 +10,7 @@ mod frames;
 
 use super::acks::Resumed;
 use super::delivery::AckMode;
-use super::desk::{Appetite, Given};
+use super::desk::{Appetite, Given, Stalled};
 use super::pool::{Attached, Pool};
 use super::work::{Work, check, committed, count};
 use super::{Error, station};
@@ -64,8 +64,8 @@ pub struct Stream {
     /// The member's partitions as they were told last, and how often they had moved by then.
     partitions: BTreeSet<Partition>,
     moves: u64,
-    /// The stalls that were told: partitions with the offsets they stand at.
-    stalls: BTreeSet<(Partition, i64)>,
+    /// The stalled partitions that were told, with the offsets they stand at.
+    stalled: BTreeSet<(Partition, i64)>,
     due: Due,
     over: bool,
     tally: Arc<Tally>,
@@ -92,7 +92,7 @@ impl Stream {
             out: BytesMut::new(),
             partitions: BTreeSet::new(),
             moves: 0,
-            stalls: BTreeSet::new(),
+            stalled: BTreeSet::new(),
             due: Due::new(manner.heartbeat, max_age),
             over: false,
             tally: Arc::default(),
@@ -223,17 +223,17 @@ impl Stream {
             What::Drain => self.drain(End::Shutdown),
             What::Lifetime => self.drain(End::Lifetime),
             What::Acknowledge => self.drain(End::Ack),
-            What::Look => self.tell_stalls(now),
+            What::Look => self.tell_stalled(now),
             What::Silence => self.manner.format.write_heartbeat(self.manner.ping, &mut self.out),
         }
     }
 
-    fn tell_stalls(&mut self, now: Instant) {
-        let stalls = self.attached.station.open().desk.stalls(now);
-        let place = |stall: &super::desk::Stall| (stall.partition.clone(), stall.offset);
-        let told = std::mem::replace(&mut self.stalls, stalls.iter().map(place).collect());
-        for stall in stalls.iter().filter(|stall| !told.contains(&place(stall))) {
-            self.write_stall(stall);
+    fn tell_stalled(&mut self, now: Instant) {
+        let stalled = self.attached.station.open().desk.standing(now).stalled;
+        let place = |stalled: &Stalled| (stalled.partition.clone(), stalled.offset);
+        let told = std::mem::replace(&mut self.stalled, stalled.iter().map(place).collect());
+        for stalled in stalled.iter().filter(|stalled| !told.contains(&place(stalled))) {
+            self.write_stalled(stalled);
         }
     }
 

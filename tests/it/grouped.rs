@@ -5,6 +5,7 @@
 mod acks;
 mod attempts;
 mod group;
+mod here;
 mod kill;
 mod leases;
 mod members;
@@ -27,6 +28,7 @@ pub fn tests() -> Vec<Test> {
     let tests = [
         acks::tests(),
         attempts::tests(),
+        here::tests(),
         kill::tests(),
         leases::tests(),
         members::tests(),

@@ -65,7 +65,7 @@ impl Desk {
                 left = Appetite { max: left.max - 1, max_bytes: left.max_bytes.saturating_sub(bytes) };
                 let assignment = slot.ledger.assignment();
                 let holder = Holder { session, sequence: sequence + 1 + taken.len() as u64 };
-                let Some(handed) = slot.ledger.hand_out(offset, holder, until) else { break };
+                let Some(handed) = slot.ledger.hand_out(offset, holder, (now, until)) else { break };
                 let (attempt, record) = (handed.attempt, handed.record.record.clone());
                 if self.delivery.ack.is_at_once() {
                     slot.ledger.ack(assignment, offset);

@@ -1,5 +1,6 @@
 //! The rules of a desk: order among clients, shares, and what ids do over all partitions.
 
+use super::standing::{STALLED, STALLED_ATTEMPTS};
 use super::*;
 use crate::group::AckMode;
 use crate::group::ledger::{Outcome, Terms};
@@ -231,6 +232,37 @@ fn an_id_of_an_assignment_that_has_ended_is_fenced_unless_it_was_committed() {
     assert_eq!(desk.nack(&tokens[2], Duration::ZERO, now), Outcome::Fenced);
     desk.assign(&[Position { topic: topic(), partition: 0, next: 1 }], || 99, now);
     assert_eq!((desk.ack(&tokens[0]), desk.ack(&tokens[1])), (Outcome::Late, Outcome::Fenced));
+}
+
+#[test]
+fn a_partition_stalls_when_its_first_record_stays_that_for_long_or_comes_back_often() {
+    let now = Instant::now();
+    let mut desk = desk(1, 2, AckMode::Explicit, now);
+    let second = Duration::from_secs(1);
+    let stalled = |desk: &mut Desk, at| {
+        let stalled = desk.standing(at).stalled.into_iter();
+        stalled.map(|of| (of.partition.1, of.offset, of.attempts, of.stuck)).collect::<Vec<_>>()
+    };
+    assert_eq!(stalled(&mut desk, now + STALLED - second), []);
+    assert_eq!(stalled(&mut desk, now + STALLED), [(0, 0, 0, STALLED)]);
+    let late = now + STALLED;
+    for given in hand_out(&mut desk, (1, 0), 2, late) {
+        let token = desk.read(&given.id).expect("an id of this desk");
+        desk.ack(&token);
+    }
+    assert_eq!(stalled(&mut desk, late + STALLED), [], "nothing is held");
+    let later = late + STALLED;
+    desk.take(&partition(0), vec![event(0, 2)]);
+    for attempt in 1..=STALLED_ATTEMPTS {
+        assert_eq!(stalled(&mut desk, later + second), [], "before attempt {attempt}");
+        let given = hand_out(&mut desk, (1, 0), 1, later);
+        let token = desk.read(&given[0].id).expect("an id of this desk");
+        if attempt < STALLED_ATTEMPTS {
+            desk.nack(&token, Duration::ZERO, later);
+        }
+    }
+    assert_eq!(stalled(&mut desk, later + second), [(0, 2, STALLED_ATTEMPTS, second)]);
+    assert_eq!(desk.standing(later + 7 * second).oldest_lease, Some(7 * second));
 }
 
 /// What may happen to a desk with three partitions.

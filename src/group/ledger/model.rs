@@ -222,9 +222,9 @@ impl Pair {
         let fate = self.model.fates.get_mut(&offset).expect("it was taken");
         fate.attempts += 1;
         (fate.holder, fate.lease) = (Some(holder), Some(until));
-        let handed = self.ledger.hand_out(offset, holder, end);
+        let handed = self.ledger.hand_out(offset, holder, (now, end));
         assert_eq!(handed, Some(Handed { attempt: fate.attempts, record: &offset }));
-        assert_eq!(self.ledger.hand_out(offset, holder, end), None, "nothing is handed out twice");
+        assert_eq!(self.ledger.hand_out(offset, holder, (now, end)), None, "nothing is handed out twice");
     }
 
     fn leave(&mut self, session: u64, second: u64) {

@@ -17,7 +17,7 @@ fn holder(session: u64, sequence: u64) -> Holder {
 /// Hands the next record to the holder, if one is ready: its offset and attempt.
 fn hand_out<T>(ledger: &mut Ledger<T>, to: Holder, now: Instant) -> Option<(i64, u32)> {
     let offset = ledger.ready(to.session, 1, now).first().copied()?;
-    ledger.hand_out(offset, to, Some(now + LEASE)).map(|handed| (offset, handed.attempt))
+    ledger.hand_out(offset, to, (now, Some(now + LEASE))).map(|handed| (offset, handed.attempt))
 }
 
 /// The offset that would be handed out next to a session that holds nothing.
@@ -116,7 +116,7 @@ fn what_a_session_holds_without_an_end_comes_again_after_it_has_left() {
     let (now, mut ledger) = (Instant::now(), Ledger::new(1, 0, terms(100, None)));
     for offset in 0..2 {
         ledger.take(offset, Lane::Partition, offset);
-        ledger.hand_out(offset, holder(1, offset.unsigned_abs()), None);
+        ledger.hand_out(offset, holder(1, offset.unsigned_abs()), (now, None));
     }
     assert_eq!((ledger.due(now), ledger.expire(now + 100 * LEASE)), (None, 0));
     ledger.leave(2, now);

@@ -2,7 +2,7 @@
 
 use super::Stream;
 use crate::group::acks::Resumed;
-use crate::group::desk::{Given, Stall};
+use crate::group::desk::{Given, Stalled};
 use crate::kafka::member::Partition;
 use crate::telemetry::End;
 use crate::wire::Event;
@@ -79,12 +79,12 @@ impl Stream {
     }
 
     /// A partition stands still.
-    pub(super) fn write_stall(&mut self, stall: &Stall) {
-        let (topic, partition) = &stall.partition;
-        let age = u64::try_from(stall.age.as_millis()).unwrap_or(u64::MAX);
+    pub(super) fn write_stalled(&mut self, stalled: &Stalled) {
+        let (topic, partition) = &stalled.partition;
+        let stuck = u64::try_from(stalled.stuck.as_millis()).unwrap_or(u64::MAX);
         let data = json!({
-            "topic": topic.as_str(), "partition": partition, "offset": stall.offset,
-            "attempts": stall.attempts, "age_ms": age, "id": stall.id,
+            "topic": topic.as_str(), "partition": partition, "offset": stalled.offset,
+            "attempts": stalled.attempts, "stuck_ms": stuck, "id": stalled.id,
         });
         self.write("stalled", None, &data.to_string());
     }

@@ -5,13 +5,11 @@
 
 use super::super::error::{ApiError, code};
 use super::super::state::Limits;
-use super::produce::decode_base64;
-use super::query::brief;
+use super::filter::{HEADER, Wanted};
+use super::query::{among, brief};
 use super::settings::{ACK_TIMEOUT, WINDOW, Wishes};
 use crate::group::{AckMode, Acks, Appetite, Delivery, Nack, Ordering, Poll, Work};
-use crate::record::filter::FilterError;
-use crate::record::{Filter, GroupId, Isolation, Start, TopicName, ValueForm};
-use bytes::Bytes;
+use crate::record::{GroupId, Isolation, Start, TopicName, ValueForm};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -42,9 +40,6 @@ const MAX_SESSION: usize = 100;
 
 /// The longest delay of a record that is given back, in milliseconds.
 const MAX_DELAY: u64 = 43_200_000;
-
-/// What the name of a member that asks for a record header begins with.
-const HEADER: &str = "header.";
 
 /// Ids of records, to be acknowledged or given back.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -213,6 +208,17 @@ fn delivery(
     let isolations = [("committed", Isolation::Committed), ("uncommitted", Isolation::Uncommitted)];
     let modes = [AckMode::Explicit, AckMode::Written, AckMode::None].map(|mode| (mode.as_str(), mode));
     let ack = word("ack", request.ack.as_deref(), &modes)?;
+    let wanted = Wanted {
+        keys: request.key.clone(),
+        keys_base64: request.key_base64.clone(),
+        key_prefixes: request.key_prefix.clone(),
+        headers,
+        conditions: request.r#where.clone(),
+    };
+    let filter = wanted.filter(|name, why| match name {
+        Some(name) => invalid(format!("{name}: {why}")),
+        None => invalid(why),
+    });
     let millis = |(least, most): (Duration, Duration)| (least.as_millis() as u64, most.as_millis() as u64);
     let ack_timeout = request.ack_timeout_ms;
     let ack_timeout = ack_timeout.map(|lease| within("ack_timeout_ms", lease, millis(ACK_TIMEOUT)));
@@ -220,35 +226,13 @@ fn delivery(
         ack,
         ordering: word("ordering", request.ordering.as_deref(), &Ordering::WORDS)?,
         isolation: word("isolation", request.isolation.as_deref(), &isolations)?,
-        filter: Some(filter(request, headers)?),
+        filter: filter?,
         window: request.window.map(|window| within("window", window, WINDOW)).transpose()?,
         ack_timeout: ack_timeout.transpose()?.map(Duration::from_millis),
         max_attempts: request.max_attempts,
         dead_letter: request.dead_letter.clone(),
     };
     wishes.settle(limits, |name, why| invalid(format!("{name}: {why}")))
-}
-
-fn filter(request: &PollRequest, headers: Vec<(String, Vec<String>)>) -> Result<Filter, ApiError> {
-    let given = [&request.key, &request.key_base64, &request.key_prefix];
-    if given.iter().filter(|texts| !texts.is_empty()).count() > 1 {
-        return Err(invalid("only one of key, key_base64 and key_prefix may be given"));
-    }
-    let bytes = |texts: &[String]| texts.iter().cloned().map(Bytes::from).collect::<Vec<_>>();
-    let of = |name: &'static str| move |why: FilterError| invalid(format!("{name}: {why}"));
-    let decoded: Result<Vec<_>, _> = request.key_base64.iter().map(|text| decode_base64(text)).collect();
-    let decoded = decoded.map_err(|why| invalid(format!("key_base64: {why}")))?;
-    let keys = if decoded.is_empty() { bytes(&request.key) } else { decoded };
-    let mut filter = Filter::default()
-        .with_key_prefixes(bytes(&request.key_prefix))
-        .map_err(of("key_prefix"))?
-        .with_keys(keys)
-        .map_err(of("key"))?;
-    for (name, values) in headers {
-        let why = |why| invalid(format!("{HEADER}{}: {why}", brief(&name)));
-        filter = filter.with_header(&name, bytes(&values)).map_err(why)?;
-    }
-    filter.with_conditions(&request.r#where).map_err(of("where"))
 }
 
 /// Takes the members out whose names are open.
@@ -305,11 +289,7 @@ fn word<T: Copy + Default>(
     words: &[(&'static str, T)],
 ) -> Result<T, ApiError> {
     let Some(given) = given else { return Ok(T::default()) };
-    let found = words.iter().find(|(word, _)| *word == given).map(|(_, meaning)| *meaning);
-    found.ok_or_else(|| {
-        let list = words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-        invalid(format!("{name}: `{}` is none of {list}", brief(given)))
-    })
+    among(given, words).map_err(|why| invalid(format!("{name}: {why}")))
 }
 
 fn within<T: PartialOrd + std::fmt::Display>(

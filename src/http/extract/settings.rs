@@ -65,7 +65,7 @@ impl Wishes {
             _ => (limits.window, limits.ack_timeout),
         };
         Ok(Delivery {
-            filter: self.filter.filter(|filter| !filter.is_empty()).map(Arc::new),
+            filter: self.filter.map(Arc::new),
             isolation: self.isolation,
             ack: self.ack,
             ordering: self.ordering,

@@ -88,7 +88,7 @@ pub struct Ready {
     heartbeat_ms: i64,
     /// The stream's lifetime, if it has one.
     #[schema(required = false, minimum = 0)]
-    max_age_ms: i64,
+    max_stuck_ms: i64,
     #[schema(required = false, schema_with = flush)]
     ids: String,
     /// `-N` found fewer records, though the log may hold more.
@@ -132,7 +132,7 @@ pub struct Stalled {
     attempts: u32,
     /// For how long it has been the first, in milliseconds.
     #[schema(minimum = 0)]
-    age_ms: i64,
+    stuck_ms: i64,
     /// What acknowledges it; null if it was never handed out.
     #[schema(required)]
     id: Option<String>,

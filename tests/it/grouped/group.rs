@@ -86,8 +86,13 @@ impl Worked {
 
     /// A request to the group, to be completed.
     pub fn posting(&self, what: &str) -> reqwest::RequestBuilder {
+        self.gateway.request("POST", &format!("{}/{what}", self.path()))
+    }
+
+    /// The path of the group.
+    pub fn path(&self) -> String {
         let group = percent_encoding::utf8_percent_encode(&self.group, percent_encoding::NON_ALPHANUMERIC);
-        self.gateway.request("POST", &format!("/v1/groups/{group}/{what}"))
+        format!("/v1/groups/{group}")
     }
 
     /// One poll; none if there was nothing.
@@ -123,6 +128,17 @@ impl Worked {
     fn asked(&self, query: &str) -> String {
         let group = percent_encoding::utf8_percent_encode(&self.group, percent_encoding::NON_ALPHANUMERIC);
         format!("group={group}&from=earliest&{query}")
+    }
+
+    /// What its gateway has of the group; null where that is nothing.
+    pub async fn here(&self) -> Value {
+        let reply = self.gateway.get(&self.path()).await;
+        if reply.status == 404 { Value::Null } else { reply.json(200)["here"].clone() }
+    }
+
+    /// Waits until its gateway has this of the group.
+    pub async fn until_here(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+        until(what, || async { Some(self.here().await).filter(&is) }).await
     }
 
     /// Acknowledges records by their ids.
