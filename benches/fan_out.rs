@@ -10,6 +10,8 @@
 mod contest;
 #[path = "fan_out/crowd.rs"]
 mod crowd;
+#[path = "bed/decoder.rs"]
+mod decoder;
 #[path = "fan_out/feed.rs"]
 mod feed;
 #[path = "bed/figures.rs"]

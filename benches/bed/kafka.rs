@@ -25,20 +25,42 @@ pub struct Broker {
     pub bootstrap: String,
     /// How the report calls it.
     pub name: &'static str,
-    _process: Option<Process>,
+    process: Option<Process>,
 }
 
 impl Broker {
     /// The one that `KAFKA_BOOTSTRAP` names, else an embedded one that ends with this handle.
     pub fn of_this_run() -> Result<Self> {
         if let Ok(bootstrap) = std::env::var("KAFKA_BOOTSTRAP") {
-            return Ok(Self { bootstrap, name: "the broker at KAFKA_BOOTSTRAP", _process: None });
+            return Ok(Self { bootstrap, name: "the broker at KAFKA_BOOTSTRAP", process: None });
         }
         eprintln!(
             "\n*** KAFKA_BOOTSTRAP is not set: on the EMBEDDED broker, which is not the reference. ***\n"
         );
         let (process, bootstrap) = process::embedded_broker()?;
-        Ok(Self { bootstrap, name: "the EMBEDDED broker, not Apache Kafka", _process: Some(process) })
+        Ok(Self { bootstrap, name: "the EMBEDDED broker, not Apache Kafka", process: Some(process) })
+    }
+
+    /// Whether it is the embedded one.
+    pub fn is_embedded(&self) -> bool {
+        self.process.is_some()
+    }
+
+    /// The processor time that it has used, all nodes together; not known of one that `tests/kafka/up` did not start.
+    pub fn cpu(&self) -> Option<Duration> {
+        if let Some(process) = &self.process {
+            return process.cpu().ok();
+        }
+        let folder = std::env::var("KAFKA_WORK");
+        let folder =
+            folder.unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/target/kafka").to_owned());
+        let control = std::fs::read(format!("{folder}/control.json")).ok()?;
+        let control: serde_json::Value = serde_json::from_slice(&control).ok()?;
+        if control["bootstrap"] != self.bootstrap.as_str() {
+            return None;
+        }
+        let ids = control["nodes"].as_array()?.iter().map(|node| node["pid"].as_u64());
+        ids.map(|id| process::cpu(&id?.to_string()).ok()).sum()
     }
 
     /// Makes a topic of one partition, with a name of its own.

@@ -3,6 +3,8 @@
 //! Both block on what brings them records and see the same bytes in them: a stamp that says which record it is and
 //! when it was sent, on the clock of this process.
 
+#![allow(dead_code, reason = "each bench uses a part of the bed")]
+
 use crate::Result;
 use crate::http;
 use rdkafka::Message;

@@ -3,7 +3,8 @@
 //! A client that overlooks a gap would make every gateway perfect.
 
 use crate::Result;
-use crate::frames::{Decoder, Frame, Scanner};
+use crate::decoder::Decoder;
+use crate::frames::{Frame, Scanner};
 use crate::histogram::Histogram;
 use crate::stamp;
 use crate::tally::Tally;

@@ -2,7 +2,8 @@
 
 use crate::Result;
 use crate::crowd::Target;
-use crate::frames::{Decoder, Seen};
+use crate::decoder::Decoder;
+use crate::frames::Seen;
 use mio::net::TcpStream;
 use mio::{Interest, Poll, Token};
 use socket2::{Domain, Protocol, Socket, Type};

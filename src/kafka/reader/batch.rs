@@ -38,9 +38,9 @@ impl Batch {
         self.take_some(source, TURN)
     }
 
-    /// The same, of a turn that is no longer than `most` events.
+    /// The same, of a turn of at most `most` events: as many as close a batch, where it is to hold this partition alone.
     pub fn take_some<C: ConsumerContext>(&mut self, source: &mut Source<C>, most: usize) -> bool {
-        for _ in 0..most.min(TURN) {
+        for _ in 0..most {
             if source.failed {
                 return true;
             }
