@@ -197,7 +197,7 @@ impl App {
         let begun = Instant::now();
         drop(self.demo);
         let window = self.drain.begin();
-        self.grouped.drain();
+        self.grouped.drain(window);
         service::stopping();
         self.metrics.http.draining.set(1);
         tracing::info!(?window, left = ?self.drain.left(), "shutting down");

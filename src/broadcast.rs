@@ -19,25 +19,25 @@ mod opening;
 mod page;
 mod pinned;
 mod range;
+mod reading;
 mod ring;
 mod scan;
 #[cfg(test)]
 mod simulation;
 mod stream;
 mod survey;
-mod tally;
 mod tape;
 mod track;
 mod viewer;
 
-pub use admission::{Client, Crowded};
+pub use admission::{Admitted, Client, Crowded};
 pub use drain::Drain;
 pub use one::{Address, Found};
 pub use opening::Gap;
 pub use page::{Page, PageLimits};
 pub use pinned::Pinned;
+pub use reading::{Ids, Manner, Problem, Reading};
 pub use stream::{Item, Stream};
-pub use tally::{End, Tally};
 
 use admission::Admission;
 use block::Passed;
@@ -50,11 +50,8 @@ use track::Track;
 use crate::config;
 use crate::kafka::error::Remedy;
 use crate::kafka::{Catalog, Error as KafkaError, Settings};
-use crate::record::{
-    Cursor, Filter, Isolation, Loss, OnLoss, OnSlow, PartitionSet, Record, Selection, Start, Until,
-};
-use crate::telemetry::Metrics;
-use crate::wire::Format;
+use crate::record::{Isolation, Loss, OnSlow, PartitionSet, TopicName};
+use crate::telemetry::{End, Metrics};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
@@ -67,83 +64,6 @@ const REOPEN_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a gap may tell. That a cursor is foreign is told by `ready` alone.
 const LOSSES: [Loss; 5] = [Loss::Recreated, Loss::Truncated, Loss::Expired, Loss::Deleted, Loss::Slow];
-
-/// What is to be read.
-#[derive(Clone, Debug)]
-pub struct Reading {
-    /// The topics.
-    pub topics: Selection,
-    /// Where to begin.
-    pub from: Start,
-    /// Where an earlier reader stood; it goes before `from`.
-    pub resume: Option<Cursor>,
-    /// Where to end.
-    pub until: Option<Until>,
-    /// The partitions to read, of every topic; all, when `None`. Explicit offsets in `from` name theirs here too.
-    pub partitions: Option<PartitionSet>,
-    /// Which records of transactions are seen.
-    pub isolation: Isolation,
-    /// What a position that is gone means.
-    pub on_loss: OnLoss,
-    /// Which records are given; all, when `None`. The others are read and passed over.
-    pub filter: Option<Arc<Filter>>,
-}
-
-impl Reading {
-    /// How it watches tapes.
-    fn watch(&self, flush: Duration) -> Watch<'_> {
-        Watch { isolation: self.isolation, flush, filter: self.filter.as_ref() }
-    }
-
-    /// The cursor that decides where to begin, if one does.
-    pub fn cursor(&self) -> Option<&Cursor> {
-        match &self.from {
-            Start::Cursor(from) => self.resume.as_ref().or(Some(from)),
-            _ => self.resume.as_ref(),
-        }
-    }
-}
-
-/// How a stream is told.
-#[derive(Clone, Debug)]
-pub struct Manner {
-    /// The form of its frames.
-    pub format: Format,
-    /// Which records carry an id.
-    pub ids: Ids,
-    /// The longest silence.
-    pub heartbeat: Duration,
-    /// Whether a heartbeat is an event that page code sees.
-    pub ping: bool,
-    /// About how long it lives; for ever, when `None`.
-    pub max_age: Option<Duration>,
-    /// How long frames may wait to share a write with others.
-    pub flush: Duration,
-    /// What becomes of it when a ring leaves it behind.
-    pub on_slow: OnSlow,
-    /// What is said of a record that cannot be told in the form that was asked for.
-    pub not_json: Problem,
-}
-
-/// Which records of a stream carry an id.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Ids {
-    /// Every one.
-    #[default]
-    Event,
-    /// The last of those that are written at once.
-    Flush,
-}
-
-/// Writes the problem of a record as JSON on one line.
-#[derive(Clone)]
-pub struct Problem(pub Arc<dyn Fn(&Record) -> String + Send + Sync>);
-
-impl std::fmt::Debug for Problem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Problem")
-    }
-}
 
 /// Why a stream or a page did not open, or cannot go on.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -261,18 +181,31 @@ impl Broadcast {
     /// [`Error::Draining`], [`Error::Crowded`], [`Error::Full`], [`Error::TooWide`], [`Error::Lost`], or what Kafka said to
     /// the question where the topics begin and end.
     pub async fn open(&self, reading: Reading, manner: Manner, client: &Client) -> Result<Stream, Error> {
-        let opened = self.admit(reading, manner, client).await;
-        opened.inspect_err(|error| self.shared.refuse(error))
+        // Before Kafka is asked anything.
+        let admitted = self.admit(client, reading.topics.literals())?;
+        let opened = async {
+            let opening = self.shared.opening(&reading, None).await?;
+            Stream::open(self.shared.clone(), reading, manner, (opening, admitted)).await
+        };
+        opened.await.inspect_err(|error| self.shared.refuse(error))
     }
 
-    async fn admit(&self, reading: Reading, manner: Manner, client: &Client) -> Result<Stream, Error> {
-        if self.shared.drain.has_begun() {
-            return Err(Error::Draining(self.shared.drain.after()));
-        }
-        // Before Kafka is asked anything.
-        let admitted = self.shared.admission.admit(client, reading.topics.literals())?;
-        let opening = self.shared.opening(&reading, None).await?;
-        Stream::open(self.shared.clone(), reading, manner, (opening, admitted)).await
+    /// Lets a stream of these topics in, of whatever kind: it counts for as long as this is held.
+    ///
+    /// # Errors
+    /// When there are as many streams as there may be, or the gateway is about to end.
+    pub fn admit<'a>(
+        &self,
+        client: &Client,
+        topics: impl IntoIterator<Item = &'a TopicName>,
+    ) -> Result<Admitted, Error> {
+        let drain = &self.shared.drain;
+        let admitted = if drain.has_begun() {
+            Err(Error::Draining(drain.after()))
+        } else {
+            self.shared.admission.admit(client, topics).map_err(Error::from)
+        };
+        admitted.inspect_err(|error| self.shared.refuse(error))
     }
 
     /// Reads a page: records from a position on, and the cursor behind them.

@@ -42,6 +42,7 @@ pub use produce::{Compression, PARTITION_SHARE, Produce};
 pub use properties::Properties;
 pub use reference::reference;
 pub use refused::is_reserved;
+pub use secret::Secret;
 pub use streams::Streams;
 pub use telemetry::{LogFormat, Telemetry};
 

@@ -7,7 +7,7 @@
 //! back. Those are pure: time and randomness are given to them.
 //!
 //! A [`station`] is the desk where the member's thread and the requests meet; [`clerk`] is the thread's side of it, [`poll`]
-//! the requests'. [`home`] says which gateway has a group's member. Absent yet: grouped streams, and gateways that share groups.
+//! and [`stream`] the requests'. [`home`] says which gateway has a group's member. Absent yet: gateways that share groups.
 
 mod acks;
 mod burial;
@@ -18,15 +18,21 @@ mod home;
 pub mod ledger;
 mod poll;
 mod pool;
+mod presence;
 mod sessions;
 mod station;
+mod stream;
 pub mod token;
 mod weight;
+mod work;
 
-pub use acks::{Acks, Nack};
-pub use delivery::{AckMode, Delivery};
-pub use desk::{Appetite, Given};
+pub use acks::{Acks, Nack, Resumed};
+pub use delivery::{AckMode, Delivery, Ordering};
+pub use desk::{Appetite, Given, Stalled};
 pub use poll::{Poll, Polled};
+pub use presence::{MemberHere, Presence};
+pub use stream::{Item, Manner, Stream};
+pub use work::Work;
 
 use crate::config;
 use crate::kafka::{Catalog, Error as KafkaError, Producer, Settings};
@@ -89,6 +95,25 @@ impl Groups {
         poll::serve(&self.pool, poll).await
     }
 
+    /// Acknowledges, by the id that the client of a stream brings back, all that this stream was handed up to it, and ends the
+    /// stream: it goes on in the next one.
+    pub fn resume(&self, group: &GroupId, id: &str) -> Resumed {
+        acks::resume(&self.pool, group, id)
+    }
+
+    /// Opens a stream; what it is told of how its client came back is `resumed`.
+    ///
+    /// # Errors
+    /// Why it is not opened.
+    pub async fn stream(
+        &self,
+        work: Work,
+        manner: Manner,
+        resumed: Option<Resumed>,
+    ) -> Result<Stream, Error> {
+        Stream::open(self.pool.clone(), work, manner, resumed).await
+    }
+
     /// Acknowledges.
     ///
     /// # Errors
@@ -98,9 +123,15 @@ impl Groups {
         if fenced.is_empty() { Ok(()) } else { Err(Error::Fenced(fenced)) }
     }
 
-    /// Lets nobody wait any more: the gateway is about to end. Acknowledgements are still taken.
-    pub fn drain(&self) {
-        self.pool.drain();
+    /// What this gateway has of a group; `None` where it has no member of it.
+    pub fn here(&self, group: &GroupId) -> Option<Presence> {
+        Presence::of(&self.pool, group)
+    }
+
+    /// Lets nobody wait any more: the gateway is about to end. Streams end at random moments of `window`. Acknowledgements are
+    /// still taken.
+    pub fn drain(&self, window: Duration) {
+        self.pool.drain(window);
     }
 
     /// Makes all members commit and leave, and waits for that at most so long.

@@ -1,4 +1,4 @@
-//! What the gateway tells about itself: log lines and metrics.
+//! What the gateway tells about itself: log lines and metrics, and why a stream ended.
 //!
 //! Metrics are one typed struct that every room is handed, so a name or a label cannot be misspelt in two places.
 //! A panic is a line like any other, with its place. Traces of their own are absent: what others have begun is named
@@ -6,10 +6,12 @@
 
 mod metrics;
 mod plain;
+mod tally;
 
 pub use metrics::{ClientStatistics, Exposition, GroupFigures, KafkaClient, Metrics, RequestLabels, Traffic};
 pub use plain::{plain, plain_path};
 pub use prometheus_client::metrics::gauge::Gauge;
+pub use tally::{End, Tally};
 
 use crate::config::{LogFormat, Telemetry};
 use std::backtrace::{Backtrace, BacktraceStatus};

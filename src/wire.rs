@@ -72,6 +72,31 @@ impl Format {
         }
     }
 
+    /// Appends a record of a group, whole: the how-manieth `attempt` it is stands in its envelope from the second on, and `id`
+    /// acknowledges it.
+    ///
+    /// # Errors
+    /// When the value is to be JSON and is none; then nothing is appended.
+    pub fn write_held(
+        self,
+        record: &Record,
+        attempt: u32,
+        id: &str,
+        out: &mut BytesMut,
+    ) -> Result<(), NotJson> {
+        match self {
+            Format::Values => sse::write_value(record, out),
+            Format::Lines(form) => {
+                ndjson::write_held(record, form, (attempt, id), out)?;
+                out.extend_from_slice(b"\n");
+                return Ok(());
+            }
+            Format::Events(form) => sse::write_held(record, form, attempt, out)?,
+        }
+        sse::write_end(Some(id), out);
+        Ok(())
+    }
+
     /// Appends the end of a record; `id` is the cursor after it.
     pub fn write_end(self, id: Option<&str>, out: &mut BytesMut) {
         match self {

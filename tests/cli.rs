@@ -121,6 +121,26 @@ fn every_class_of_mistake_is_told_on_stderr_with_code_2() {
             None,
             "\"sasl.password_file\": nosuch cannot be read",
         ),
+        (
+            "groups.shared_secret = 'short'",
+            None,
+            "gate.toml: groups.shared_secret: found a secret of another form; allowed: empty, or a text of 16 to",
+        ),
+        (
+            "groups.shared_secret = '********'",
+            None,
+            "found the mask that `print-config` prints; allowed: empty",
+        ),
+        (
+            "groups.shared_secret_file = 'nosuch'",
+            None,
+            "gate.toml: groups.shared_secret_file: nosuch cannot be read",
+        ),
+        (
+            "groups.shared_secret_file = 'gate.toml'\ngroups.shared_secret = 'sixteen bytes: 16'",
+            None,
+            "gate.toml: groups.shared_secret_file: found a file beside `groups.shared_secret`; allowed: one",
+        ),
         ("", Some(("SLUICEGATE_LISTEN_HTTP", "x")), "environment: SLUICEGATE_LISTEN_HTTP: unknown variable"),
         (
             "",
@@ -265,6 +285,9 @@ fn no_secret_is_ever_printed() {
         ),
         ("[kafka.properties]\nsasl.password_file = 'secret'", "", 0),
         ("", name, 0),
+        ("groups.shared_secret = 'SECRET'", "", 0),
+        ("groups.shared_secret_file = 'secret'", "", 0),
+        ("", "SLUICEGATE_GROUPS__SHARED_SECRET", 0),
         // Mistakes beside a secret, and with it.
         ("[kafka.properties]\nsasl.password = 'SECRET'\ngroup.id = 1\n[listen]\nhttp = 1", name, 2),
         ("[kafka.properties]\nsasl.password = 'SECRET", "", 2),
@@ -275,6 +298,10 @@ fn no_secret_is_ever_printed() {
         ("[kafka.properties]\nsasl.password = \"SECRET\\u0000\"", "", 2),
         ("[kafka.properties]\nsasl.password = 'SECRET'\nsasl.password_file = 'secret'", "", 2),
         ("[kafka.properties]\nsasl.jaas.config = 'SECRET'", "", 2),
+        ("groups.shared_secret = ['SECRET']", "", 2),
+        ("groups.shared_secret = \"SECRET\\u0000\"", "", 2),
+        ("groups.shared_secret = 'SECRET'\ngroups.shared_secret_file = 'secret'", "", 2),
+        ("groups.shared_secret = 'SECRET'\ngroups.protocol = 1", "", 2),
         ("[kafka]\nproperties = 'sasl.password=SECRET'", "", 2),
         ("[kafka]\nproperties = ['SECRET']", "", 2),
         ("[kafka]\npassword = 'SECRET'", "", 2),

@@ -1,6 +1,7 @@
 //! One record by its address.
 
 use super::opening::Place;
+use super::survey::SIGHT_AGE;
 use super::{Error, Shared, range};
 use crate::kafka::Error as KafkaError;
 use crate::kafka::catalog::Watermarks;
@@ -40,10 +41,8 @@ pub enum Found {
 pub(super) async fn read(shared: &Shared, address: &Address, isolation: Isolation) -> Result<Found, Error> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let (topic, cluster) = tokio::try_join!(
-            shared.catalog.refresh(&address.topic),
-            shared.catalog.cluster_id(Duration::ZERO)
-        )?;
+        let (topic, cluster) =
+            tokio::try_join!(shared.catalog.refresh(&address.topic), shared.catalog.cluster_id(SIGHT_AGE))?;
         let logs = shared.catalog.watermarks(slice::from_ref(&topic)).await?;
         let partitions = topic.partitions.len();
         let Some(p) = usize::try_from(address.partition).ok().filter(|p| *p < partitions) else {

@@ -149,9 +149,9 @@ impl Ring {
         }
     }
 
-    /// The same, for a reader that waits for the first of its viewers: what none of them has taken yet stays.
-    pub fn paced(self) -> Self {
-        Self { taken: Some(0), ..self }
+    /// Has the reader wait for the first of its viewers: what none of them has taken yet stays.
+    pub fn pace(&mut self) {
+        self.taken.get_or_insert(0);
     }
 
     /// Keeps so much from now on.

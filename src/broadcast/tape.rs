@@ -46,17 +46,6 @@ struct State {
     nudge: Option<Nudge>,
 }
 
-impl State {
-    /// Somebody stands on this course; what is to be nudged for that, once nothing is locked any more.
-    fn taken(&mut self, course: &Course) -> Option<Nudge> {
-        let Course::At(before) = course else { return None };
-        self.ring.taken(*before);
-        let goes_on = self.held && self.ring.wants();
-        self.held &= !goes_on;
-        self.nudge.clone().filter(|_| goes_on)
-    }
-}
-
 #[derive(Debug)]
 struct Audience {
     cohorts: Vec<Cohort>,
@@ -101,24 +90,17 @@ impl Tape {
         isolation: Isolation,
         (start, bounds, pinned): (Vec<i64>, Bounds, Arc<Pinned>),
     ) -> Self {
-        Self::with(Ring::new(mark, start, bounds, pinned), name, mark, isolation)
-    }
-
-    /// The same, whose reader waits for the first of its viewers.
-    pub fn paced(
-        name: TopicName,
-        mark: TopicMark,
-        isolation: Isolation,
-        (start, bounds, pinned): (Vec<i64>, Bounds, Arc<Pinned>),
-    ) -> Self {
-        Self::with(Ring::new(mark, start, bounds, pinned).paced(), name, mark, isolation)
-    }
-
-    fn with(ring: Ring, name: TopicName, mark: TopicMark, isolation: Isolation) -> Self {
+        let ring = Ring::new(mark, start, bounds, pinned);
         let state = State { ring, over: None, held: false, nudge: None };
         let (cohorts, filters) = (Vec::new(), Vec::new());
         let audience = Audience { cohorts, filters, vacant: Some(Instant::now()) };
         Self { name, mark, isolation, state: Mutex::new(state), audience: Mutex::new(audience) }
+    }
+
+    /// The same, whose reader waits for the first of its viewers.
+    pub fn paced(self) -> Self {
+        self.state().ring.pace();
+        self
     }
 
     /// The topic.
@@ -286,6 +268,20 @@ impl Tape {
         Attached { tape: self.clone(), flush, key, filter: filter.cloned() }
     }
 
+    /// Somebody stands on this course, so the reader goes on that waited for that.
+    fn stands(&self, mut state: MutexGuard<'_, State>, course: &Course) {
+        let Course::At(before) = course else { return };
+        state.ring.taken(*before);
+        let goes_on = state.held && state.ring.wants();
+        state.held &= !goes_on;
+        let nudge = state.nudge.clone().filter(|_| goes_on);
+        // It takes locks of its own.
+        drop(state);
+        if let Some(Nudge(nudge)) = nudge {
+            nudge();
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -311,9 +307,7 @@ impl Attached {
         // What waits to be handed over with more may be what this viewer needs.
         state.ring.seal(now);
         let course = state.ring.place(stands);
-        let nudge = state.taken(&course);
-        drop(state);
-        nudge.inspect(|nudge| (nudge.0)());
+        self.tape.stands(state, &course);
         course
     }
 
@@ -335,13 +329,11 @@ impl Attached {
     /// Why the tape ended: when all of it was read, or at once for who reads the log, because that is read by the topic's
     /// name, and nothing else tells that it is another topic's by now.
     pub fn follow(&self, course: &mut Course, stands: impl Fn(usize) -> i64) -> Result<Found, KafkaError> {
-        let mut state = self.tape.state();
+        let state = self.tape.state();
         match (course.follow(&state.ring, stands), &state.over) {
             (Found::Nothing, Some(error)) => Err(error.clone()),
             (found, _) => {
-                let nudge = state.taken(course);
-                drop(state);
-                nudge.inspect(|nudge| (nudge.0)());
+                self.tape.stands(state, course);
                 Ok(found)
             }
         }

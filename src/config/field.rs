@@ -6,6 +6,7 @@
 
 use super::Origin;
 use super::error::{found, kind, listed};
+use super::secret;
 use crate::record::duration::{self, Text};
 use figment::value::Value;
 use std::net::SocketAddr;
@@ -47,6 +48,8 @@ pub(super) enum Rule {
     Origins,
     /// A text that a function passes; the second is what it demands, in words.
     Text(fn(&str) -> bool, &'static str),
+    /// A secret of the gateway's own, or none.
+    Secret,
     /// A table of librdkafka properties.
     Properties,
 }
@@ -80,6 +83,7 @@ impl Rule {
             }
             Self::Origins => "a list of origins, each `scheme://host` or `scheme://host:port`".to_owned(),
             Self::Text(_, allowed) => (*allowed).to_owned(),
+            Self::Secret => secret::ALLOWED.to_owned(),
             Self::Properties => {
                 "a table of librdkafka properties: texts, numbers, `true` or `false`".to_owned()
             }
@@ -103,6 +107,7 @@ impl Rule {
             Self::OneOf(words) => value.as_str().is_some_and(|text| words.contains(&text)),
             Self::Origins => return check_origins(value),
             Self::Text(passes, _) => value.as_str().is_some_and(passes),
+            Self::Secret => return check_secret(value),
             // Reached only by what is no table; and a text in a table's place may hold a secret.
             Self::Properties => return Err(Broken { found: kind(value).to_owned(), reason: None }),
         };
@@ -136,6 +141,16 @@ fn check_time(value: &Value, least: Duration, most: Duration) -> Result<(), Brok
         Ok(_) => broken(None),
         Err(error) => broken(Some(error.to_string())),
     }
+}
+
+/// What is found is told without its text.
+fn check_secret(value: &Value) -> Result<(), Broken> {
+    let found = match value.as_str().map(secret::check) {
+        Some(Ok(())) => return Ok(()),
+        Some(Err(found)) => found,
+        None => kind(value),
+    };
+    Err(Broken { found: found.to_owned(), reason: None })
 }
 
 fn check_origins(value: &Value) -> Result<(), Broken> {
@@ -199,6 +214,8 @@ mod tests {
             (&Rule::Origins, Value::from("http://localhost"), r#""http://localhost""#),
             (&Rule::Origins, Value::from(vec!["http://localhost", "*"]), r#""*""#),
             (&Rule::Origins, Value::from(vec![1]), "1"),
+            (&Rule::Secret, Value::from("hunter2"), "a secret of another form"),
+            (&Rule::Secret, Value::from(1_234_567_890_123_456_u64), "a number"),
             (&Rule::Properties, Value::from("sasl.password=x"), "a text"),
         ] {
             assert_eq!(rule.check(&value).map_err(|broken| broken.found), Err(found.to_owned()));

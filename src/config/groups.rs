@@ -1,6 +1,7 @@
 //! `[groups]`: how the gateway takes part in consumer groups, and what grouped delivery may cost.
 
 use super::field::{Field, Rule, Section};
+use super::secret::Secret;
 use crate::record::duration;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -23,6 +24,19 @@ pub(super) const SECTION: Section = Section {
             meaning: "Makes members static (KIP-345): what their `group.instance.id` begins with. It must differ between \
                       gateways of one cluster. Empty: members are dynamic.",
             rule: Rule::Text(is_instance_id, "empty, or 1 to 100 of a-z, A-Z, 0-9, `.`, `_` and `-`"),
+        },
+        Field {
+            key: "shared_secret",
+            meaning: "What the ids of records that clients are handed are sealed with. Gateways that have the same one read each \
+                      other's ids, and after a restart those of before. Empty: each process makes a key of its own. Like any \
+                      secret it is never printed.",
+            rule: Rule::Secret,
+        },
+        Field {
+            key: "shared_secret_file",
+            meaning: "The path of a file that holds `groups.shared_secret`, which is then left empty; line ends at its end are no \
+                      part of it. It is read once, at the start. Empty: no file is read.",
+            rule: Rule::Text(is_path, "empty, or the path of a file"),
         },
         Field {
             key: "max_members",
@@ -81,6 +95,10 @@ pub struct Groups {
     pub protocol: GroupProtocol,
     /// What the instance ids of static members begin with; empty for dynamic ones.
     pub instance_id: String,
+    /// What ids are sealed with.
+    pub shared_secret: Secret,
+    /// The file that holds that; empty for none.
+    pub shared_secret_file: String,
     /// Members in all.
     pub max_members: usize,
     /// Requests that may wait for records of one group.
@@ -123,6 +141,8 @@ impl Default for Groups {
         Self {
             protocol: GroupProtocol::Auto,
             instance_id: String::new(),
+            shared_secret: Secret::default(),
+            shared_secret_file: String::new(),
             max_members: 100,
             max_workers: 1_000,
             max_unacked_bytes: 268_435_456,
@@ -135,7 +155,34 @@ impl Default for Groups {
     }
 }
 
+fn is_path(text: &str) -> bool {
+    !text.contains('\0')
+}
+
 fn is_instance_id(text: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     text.len() <= 100 && text.bytes().all(legal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Config, Flags};
+
+    #[test]
+    fn the_shared_secret_comes_from_its_file_and_is_printed_as_that() {
+        let folder = tempfile::tempdir().expect("the machine has room for a folder");
+        let [secret, file] = ["secret", "gate.toml"].map(|name| folder.path().join(name));
+        std::fs::write(&secret, "correct-horse-battery\r\n").expect("the folder is ours");
+        let name = "SLUICEGATE_GROUPS__SHARED_SECRET_FILE".to_owned();
+        let given = [(name, secret.display().to_string())];
+        let config = Config::load(None, given, Flags::default()).expect("it is allowed");
+        assert_eq!(config.groups.shared_secret.reveal(), Some("correct-horse-battery"));
+        let toml = config.to_toml();
+        assert!(
+            !toml.contains("correct-horse-battery") && !format!("{config:?}").contains("horse"),
+            "{toml}"
+        );
+        std::fs::write(&file, toml).expect("the folder is ours");
+        assert_eq!(Config::load(Some(&file), [], Flags::default()), Ok(config));
+    }
 }

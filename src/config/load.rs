@@ -7,7 +7,8 @@
 use super::environment;
 use super::error::{ConfigError, Problem};
 use super::layer::{FLAGS, Layer, Source, key_path};
-use super::{Config, SECTIONS};
+use super::secret::{self, Secret};
+use super::{Config, Groups, SECTIONS};
 use figment::Figment;
 use figment::providers::{Format, Toml};
 use figment::value::{Dict, Value};
@@ -85,7 +86,7 @@ impl Config {
         self.produce.conflicts().into_iter().map(|(key, message)| (["produce", key], message))
     }
 
-    /// Reads the files that hold secrets. A text editor's newline at the end is not part of a secret.
+    /// Reads the files that hold secrets.
     fn read_secrets(&mut self, layers: &[Layer], problems: &mut Vec<Problem>) {
         let kafka = &mut self.kafka;
         let tables = [
@@ -95,24 +96,37 @@ impl Config {
         ];
         for (key, table) in tables {
             for (name, path, value) in table.secret_files() {
-                let shown = path.display();
-                let message = match read_text(path) {
-                    Ok(text) if text.trim_end_matches(['\r', '\n']).is_empty() => {
-                        format!("found nothing in {shown}; allowed: a file that holds the secret")
+                match read_secret(path) {
+                    Ok(text) => *value = text,
+                    Err(message) => {
+                        problems.push(Problem { place: place(layers, ["kafka", key], Some(name)), message });
                     }
-                    Ok(text) if text.contains('\0') => {
-                        format!("found a NUL character in {shown}; allowed: a text")
-                    }
-                    Ok(text) => {
-                        text.trim_end_matches(['\r', '\n']).clone_into(value);
-                        continue;
-                    }
-                    Err(why) => format!("{shown} cannot be read: {why}"),
-                };
-                problems.push(Problem { place: place(layers, ["kafka", key], Some(name)), message });
+                }
+            }
+        }
+        match shared_secret(&self.groups) {
+            Ok(secret) => self.groups.shared_secret = secret,
+            Err(message) => {
+                let place = place(layers, ["groups", "shared_secret_file"], None);
+                problems.push(Problem { place, message });
             }
         }
     }
+}
+
+/// The secret that gateways share, from the file that holds it if one does.
+fn shared_secret(groups: &Groups) -> Result<Secret, String> {
+    if groups.shared_secret_file.is_empty() {
+        return Ok(groups.shared_secret.clone());
+    }
+    if groups.shared_secret.reveal().is_some() {
+        return Err("found a file beside `groups.shared_secret`; allowed: one of the two".to_owned());
+    }
+    let path = Path::new(&groups.shared_secret_file);
+    let text = read_secret(path)?;
+    let wrong = |found| format!("found {found} in {}; allowed: {}", path.display(), secret::ALLOWED);
+    secret::check(&text).map_err(wrong)?;
+    Ok(Secret::in_file(&text))
 }
 
 /// Reads and checks every layer, the weakest first.
@@ -185,6 +199,17 @@ fn read_file(path: &Path) -> Result<Dict, Problem> {
         let message = error.message().replace('\n', "; ");
         problem(format!("{}:{line}:{column}", path.display()), format!("this is not TOML: {message}"))
     })
+}
+
+/// The secret in a file, or what is wrong with it. A text editor's newline at the end is no part of it.
+fn read_secret(path: &Path) -> Result<String, String> {
+    let shown = path.display();
+    let text = read_text(path).map_err(|why| format!("{shown} cannot be read: {why}"))?;
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => Err(format!("found nothing in {shown}; allowed: a file that holds the secret")),
+        text if text.contains('\0') => Err(format!("found a NUL character in {shown}; allowed: a text")),
+        text => Ok(text.to_owned()),
+    }
 }
 
 fn read_text(path: &Path) -> Result<String, String> {

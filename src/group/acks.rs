@@ -4,7 +4,7 @@ use super::Error;
 use super::ledger::Outcome;
 use super::pool::Pool;
 use super::station::Station;
-use super::token::{Key, TokenError};
+use super::token::is_token;
 use crate::record::GroupId;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -41,6 +41,16 @@ enum Deed {
     UpTo,
     One,
     Back(Duration),
+    Resume,
+}
+
+/// What became of the id that the client of a stream brought back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resumed {
+    /// What it was handed up to it is acknowledged.
+    Done,
+    /// It stands for nothing any more: its record may come again.
+    Dropped,
 }
 
 impl Acks {
@@ -61,33 +71,45 @@ impl Acks {
 /// # Errors
 /// [`Error::NoId`], and then nothing was done.
 pub fn apply(pool: &Pool, group: &GroupId, acks: &Acks) -> Result<Vec<String>, Error> {
-    // Whether a text could be an id does not depend on the group.
-    let any = Key::random().seal("", "");
-    if let Some((text, _)) = acks.deeds().find(|(id, _)| any.read(id) == Err(TokenError::Malformed)) {
+    if let Some((text, _)) = acks.deeds().find(|(id, _)| !is_token(id)) {
         return Err(Error::NoId(text.chars().take(REPEATED).collect()));
     }
     let stations = pool.stations(group);
     let mut fenced = Vec::new();
     for (id, deed) in acks.deeds() {
-        let outcome =
-            stations.iter().find_map(|station| apply_to(station, id, deed)).unwrap_or(Outcome::Fenced);
-        let word = match outcome {
-            Outcome::Done => OUTCOMES[0],
-            Outcome::Late => OUTCOMES[1],
-            Outcome::Fenced => OUTCOMES[2],
-        };
-        pool.metrics().groups.acked(word);
-        if outcome == Outcome::Fenced {
+        if settle(pool, &stations, id, deed) == Outcome::Fenced {
             fenced.push(id.to_owned());
         }
     }
     if !acks.is_empty() {
-        for station in stations {
-            station.changed.notify_waiters();
-            station.nudge();
-        }
+        tell(&stations);
     }
     Ok(fenced)
+}
+
+/// Acknowledges by the id that a stream's client brings back. A text that is no id stands for nothing.
+pub fn resume(pool: &Pool, group: &GroupId, id: &str) -> Resumed {
+    let stations = pool.stations(group);
+    let outcome = settle(pool, &stations, id, Deed::Resume);
+    tell(&stations);
+    if outcome == Outcome::Fenced { Resumed::Dropped } else { Resumed::Done }
+}
+
+fn settle(pool: &Pool, stations: &[Arc<Station>], id: &str, deed: Deed) -> Outcome {
+    let outcome = stations.iter().find_map(|station| apply_to(station, id, deed)).unwrap_or(Outcome::Fenced);
+    pool.metrics().groups.acked(match outcome {
+        Outcome::Done => OUTCOMES[0],
+        Outcome::Late => OUTCOMES[1],
+        Outcome::Fenced => OUTCOMES[2],
+    });
+    outcome
+}
+
+fn tell(stations: &[Arc<Station>]) {
+    for station in stations {
+        station.changed.notify_waiters();
+        station.nudge();
+    }
 }
 
 /// `None` where the id is none of this station's.
@@ -98,6 +120,10 @@ fn apply_to(station: &Arc<Station>, id: &str, deed: Deed) -> Option<Outcome> {
     Some(match deed {
         Deed::UpTo => open.desk.ack_up_to(&token),
         Deed::One => open.desk.ack(&token),
+        Deed::Resume => {
+            open.look_by(now);
+            open.desk.resume(&token, now)
+        }
         Deed::Back(delay) => {
             // It may have been the last attempt.
             open.look_by(now);

@@ -80,7 +80,7 @@ impl Keeper for Clerk {
         }
         let expired = open.desk.expire(now);
         let dead = open.desk.take_dead();
-        open.look = open.desk.due();
+        open.look = open.desk.due(now);
         let next = open.look;
         drop(open);
         if expired > 0 {

@@ -13,6 +13,9 @@ pub enum AckMode {
     /// When a client says so; until then it is handed out again and again. At least once.
     #[default]
     Explicit,
+    /// When its client comes back with its id, or with that of a later one: as an `EventSource` does by itself. At least
+    /// once, for streams.
+    Reconnect,
     /// When Kafka has committed it, which is awaited before it goes to the client. At most once.
     Written,
     /// Never: the group is read from where it stands, and stays there.
@@ -24,10 +27,35 @@ impl AckMode {
     pub fn as_str(self) -> &'static str {
         match self {
             AckMode::Explicit => "explicit",
+            AckMode::Reconnect => "reconnect",
             AckMode::Written => "written",
             AckMode::None => "none",
         }
     }
+
+    /// Whether a record counts as acknowledged as soon as it is handed out.
+    pub fn is_at_once(self) -> bool {
+        matches!(self, Self::Written | Self::None)
+    }
+}
+
+/// What records keep their order among while several clients work them off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum Ordering {
+    /// All of a partition: one client at a time has records of it.
+    #[default]
+    Partition,
+    /// Those of one key; those without a key keep none.
+    Key,
+    /// None.
+    None,
+}
+
+impl Ordering {
+    /// The words used on the wire.
+    pub const WORDS: [(&str, Self); 3] =
+        [("partition", Self::Partition), ("key", Self::Key), ("none", Self::None)];
 }
 
 /// The settings of a group's delivery. What a client does not ask for it asks for by its default.
@@ -39,6 +67,8 @@ pub struct Delivery {
     pub isolation: Isolation,
     /// When a record counts as acknowledged.
     pub ack: AckMode,
+    /// What they keep their order among.
+    pub ordering: Ordering,
     /// Window, lease and attempts.
     pub terms: Terms,
     /// Where a record goes that was handed out as often as it may be; it is skipped where there is none.
@@ -70,8 +100,9 @@ impl Delivery {
             ("filters", a.filter != b.filter),
             ("isolation", a.isolation != b.isolation),
             ("ack", a.ack != b.ack),
+            ("ordering", a.ordering != b.ordering),
             ("window", a.terms.window != b.terms.window),
-            ("ack_timeout_ms", a.terms.lease != b.terms.lease),
+            ("ack_timeout", a.terms.lease != b.terms.lease),
             ("max_attempts", a.terms.max_attempts != b.terms.max_attempts),
             ("dead_letter", a.dead_letter != b.dead_letter),
         ];
@@ -90,6 +121,7 @@ mod tests {
             filter: None,
             isolation: Isolation::Committed,
             ack: AckMode::Explicit,
+            ordering: Ordering::Partition,
             terms,
             dead_letter: None,
         }

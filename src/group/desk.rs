@@ -2,27 +2,25 @@
 //!
 //! The partitions are spread over the sessions without a rebalance: one whose records a session holds is that session's until
 //! they are acknowledged or their leases end, so that their order is kept, and while several sessions wait none takes more
-//! than its share. Pure but for the weights of the records, which are counted for the whole process. Time and random numbers
+//! than its share. Where the order is that of keys, or none, a partition's records are spread. Pure but for the weights of the records, which are counted for the whole process. Time and random numbers
 //! are given to it.
 
 mod handing;
+mod standing;
 
-use super::delivery::Delivery;
-use super::ledger::{End, Ledger};
+use super::delivery::{AckMode, Delivery, Ordering};
+use super::ledger::{End, Lane, Ledger};
 use super::sessions::{Address, Sessions};
 use super::token::Seal;
 use super::weight::{Budget, Weighed};
 use crate::kafka::member::Partition;
 use crate::kafka::reader::{Event, Position};
 use crate::record::{Filter, Record, Subject};
+pub use standing::Stalled;
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
-
-/// What a partition's prefix must not stand still for longer than, while records are held.
-const STALLED: Duration = Duration::from_secs(300);
-
-/// How often a record at the prefix may be handed out before its partition counts as stalled.
-const STALLED_ATTEMPTS: u32 = 10;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::time::Instant;
 
 /// A record that is held.
 #[derive(Debug)]
@@ -53,8 +51,8 @@ pub struct Given {
     pub id: String,
     /// Where it is held.
     pub address: Address,
-    /// How long it is held.
-    pub until: Instant,
+    /// How long it is held; `None` is for as long as its session lasts.
+    pub until: Option<Instant>,
 }
 
 /// A record that was handed out as often as it may be, to be taken away.
@@ -79,21 +77,6 @@ pub struct Appetite {
     pub max_bytes: usize,
 }
 
-/// How a member stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// Its partitions.
-    pub partitions: usize,
-    /// Records between what is acknowledged and the ends of the logs.
-    pub lag: u64,
-    /// Records under a lease.
-    pub in_flight: usize,
-    /// Partitions whose prefix does not move.
-    pub stalled: usize,
-    /// Polls under way.
-    pub polls: usize,
-}
-
 /// A member's desk.
 #[derive(Debug)]
 pub struct Desk {
@@ -108,13 +91,16 @@ pub struct Desk {
     pub sessions: Sessions,
     /// Which partition has its turn first.
     turn: usize,
+    /// How often partitions came or went.
+    moves: u64,
 }
 
 impl Desk {
     /// An empty desk of a group with this seal.
     pub fn new(replica: u64, seal: Seal, delivery: Delivery, budget: Budget) -> Self {
         let (slots, past) = (BTreeMap::new(), BTreeMap::new());
-        Self { replica, seal, delivery, budget, slots, past, sessions: Sessions::default(), turn: 0 }
+        let (sessions, turn, moves) = (Sessions::default(), 0, 0);
+        Self { replica, seal, delivery, budget, slots, past, sessions, turn, moves }
     }
 
     /// These partitions are there now, from these positions on. `fresh` makes the numbers of the assignments.
@@ -124,6 +110,17 @@ impl Desk {
             let slot = Slot { ledger, end: None, prefix: (at.next, now) };
             self.slots.insert((at.topic.clone(), at.partition), slot);
         }
+        self.moves += 1;
+    }
+
+    /// How often partitions came or went.
+    pub fn moves(&self) -> u64 {
+        self.moves
+    }
+
+    /// The partitions that are there and are not being given up.
+    pub fn partitions(&self) -> impl Iterator<Item = &Partition> {
+        self.slots.iter().filter(|(_, slot)| !slot.ledger.is_revoked()).map(|(partition, _)| partition)
     }
 
     /// Takes what was read of a partition.
@@ -135,7 +132,8 @@ impl Desk {
                     let wanted = |filter: &Filter| filter.matches(&Subject::new(&record));
                     if self.delivery.filter.as_deref().is_none_or(wanted) {
                         let (offset, weight) = (record.offset, self.budget.weigh(&record));
-                        slot.ledger.take(offset, Kept { record, _weight: weight });
+                        let lane = lane(self.delivery.ordering, &record);
+                        slot.ledger.take(offset, lane, Kept { record, _weight: weight });
                     } else {
                         slot.ledger.pass(record.offset);
                     }
@@ -157,6 +155,7 @@ impl Desk {
     /// Nothing more of these is handed out.
     pub fn revoke(&mut self, partitions: &[Partition]) {
         self.each(partitions, |slot| slot.ledger.revoke());
+        self.moves += 1;
     }
 
     /// Whether nothing of these is in flight.
@@ -171,6 +170,7 @@ impl Desk {
                 self.past.insert(partition.clone(), slot.ledger.prefix());
             }
         }
+        self.moves += 1;
     }
 
     /// What may be committed and is not known to be.
@@ -203,24 +203,6 @@ impl Desk {
         }
     }
 
-    /// How it stands.
-    pub fn standing(&mut self, now: Instant) -> Standing {
-        let polls = self.sessions.polls();
-        let mut standing = Standing { partitions: self.slots.len(), polls, ..Standing::default() };
-        for slot in self.slots.values_mut() {
-            let prefix = slot.ledger.prefix();
-            if prefix != slot.prefix.0 || slot.ledger.is_empty() {
-                slot.prefix = (prefix, now);
-            }
-            let behind = slot.end.map_or(0, |end| end - prefix);
-            standing.lag += u64::try_from(behind).unwrap_or(0);
-            standing.in_flight += slot.ledger.in_flight();
-            let still = now.saturating_duration_since(slot.prefix.1) >= STALLED;
-            standing.stalled += usize::from(still || slot.ledger.attempts() >= STALLED_ATTEMPTS);
-        }
-        standing
-    }
-
     /// Whether a record is under a lease.
     pub fn is_in_flight(&self) -> bool {
         self.slots.values().any(|slot| slot.ledger.in_flight() > 0)
@@ -232,8 +214,8 @@ impl Desk {
     }
 
     /// When something changes by the clock alone.
-    pub fn due(&self) -> Option<Instant> {
-        self.slots.values().filter_map(|slot| slot.ledger.due()).min()
+    pub fn due(&self, now: Instant) -> Option<Instant> {
+        self.slots.values().filter_map(|slot| slot.ledger.due(now)).min()
     }
 
     /// The records that are given up and that nobody is taking away yet; from now on the caller is.
@@ -265,6 +247,19 @@ impl Desk {
                 act(slot);
             }
         }
+    }
+}
+
+/// What a record keeps its order among. Without a key there is no order among keys.
+fn lane(ordering: Ordering, record: &Record) -> Lane {
+    match (ordering, &record.key) {
+        (Ordering::Partition, _) => Lane::Partition,
+        (Ordering::Key, Some(key)) => {
+            let mut hasher = DefaultHasher::new();
+            key.hash(&mut hasher);
+            Lane::Key(hasher.finish())
+        }
+        (Ordering::Key, None) | (Ordering::None, _) => Lane::Free,
     }
 }
 

@@ -4,76 +4,18 @@
 //! told is the contiguous prefix: the lowest offset still held, or where the taking stands if none is. A record that was
 //! acknowledged is simply no longer held, so nothing is kept of it, whatever came before it.
 //!
+//! What keeps order is a [`Lane`]: the records of one are handed to one session at a time. A partition is one lane, or has one
+//! for each key, or none.
+//!
 //! Pure: the time is given with each call, nothing waits, nothing is sent. A ledger lives as long as one assignment of its
 //! partition; the next assignment has a ledger with another number, so that what was handed out under the old one is told apart.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroU32;
+mod words;
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::{Duration, Instant};
-
-/// The rules of a group that its ledgers keep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Terms {
-    /// The most records held at a time: taken from Kafka, and neither acknowledged nor given up.
-    pub window: usize,
-    /// How long a record that was handed out waits for its acknowledgement.
-    pub lease: Duration,
-    /// How often a record is handed out before it is given up; for ever if not set.
-    pub max_attempts: Option<NonZeroU32>,
-}
-
-/// Whom a record was handed to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Holder {
-    /// The client's session.
-    pub session: u64,
-    /// Its number among all that the session was handed, of whatever partition; later is higher.
-    pub sequence: u64,
-}
-
-/// A record as it is handed out.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Handed<'a, T> {
-    /// Its offset.
-    pub offset: i64,
-    /// Which attempt this is, from 1.
-    pub attempt: u32,
-    /// The record.
-    pub record: &'a T,
-}
-
-/// A record that was handed out as often as it may be.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Spent<'a, T> {
-    /// Its offset.
-    pub offset: i64,
-    /// How often it was handed out.
-    pub attempts: u32,
-    /// How its last attempt ended.
-    pub end: End,
-    /// The record.
-    pub record: &'a T,
-}
-
-/// How an attempt ended without an acknowledgement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// Nothing was heard of it before its lease ended.
-    Expired,
-    /// Its holder gave it back.
-    Nacked,
-}
-
-/// What became of an acknowledgement, positive or negative.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It did what it says.
-    Done,
-    /// There was nothing left to do: the record is acknowledged, or a negative one came after its attempt had ended.
-    Late,
-    /// The record belongs to an assignment that has ended, or was never handed out under this one. Nothing was done.
-    Fenced,
-}
+pub use words::{End, Handed, Holder, Lane, Outcome, Spent, Terms};
 
 /// The bookkeeping of one assignment of one partition.
 #[derive(Debug)]
@@ -90,11 +32,16 @@ pub struct Ledger<T> {
     waiting: BTreeSet<i64>,
     /// How many of those in `held` are under a lease.
     leased: usize,
+    /// The session that holds records of a lane under a lease, and how many.
+    lanes: HashMap<Lane, (u64, usize)>,
+    /// How many each session holds under a lease.
+    sessions: HashMap<u64, usize>,
 }
 
 #[derive(Debug)]
 struct Held<T> {
     record: T,
+    lane: Lane,
     attempts: u32,
     /// Whom it was handed to last.
     holder: Option<Holder>,
@@ -105,8 +52,8 @@ struct Held<T> {
 enum Stand {
     /// To be handed out, not before the time if there is one.
     Waiting(Option<Instant>),
-    /// Handed out; its lease ends then.
-    Leased(Instant),
+    /// Handed out at a time; its lease ends at another, or with its session.
+    Leased { since: Instant, until: Option<Instant> },
     /// Given up, for somebody to take it away.
     Spent(End),
     /// Somebody is taking it away.
@@ -125,6 +72,8 @@ impl<T> Ledger<T> {
             held: BTreeMap::new(),
             waiting: BTreeSet::new(),
             leased: 0,
+            lanes: HashMap::new(),
+            sessions: HashMap::new(),
         }
     }
 
@@ -143,30 +92,42 @@ impl<T> Ledger<T> {
         self.leased
     }
 
-    /// Whose session holds records under a lease, if any does: the lowest one's. Who hands out to nobody else until those are
-    /// acknowledged or over keeps the order of the partition among clients too.
-    pub fn leased_to(&self) -> Option<u64> {
-        let holder = |held: &Held<T>| held.holder.filter(|_| matches!(held.stand, Stand::Leased(_)));
-        self.held.values().find_map(holder).map(|holder| holder.session)
+    /// How long the lease that began first has been running, of those that run.
+    pub fn oldest_lease(&self, now: Instant) -> Option<Duration> {
+        let since = |held: &Held<T>| match held.stand {
+            Stand::Leased { since, .. } => Some(now.saturating_duration_since(since)),
+            _ => None,
+        };
+        self.held.values().filter_map(since).max()
     }
 
-    /// A record that `holder` was handed and still holds, with its attempt and the end of its lease.
-    pub fn held_by(&self, offset: i64, holder: Holder) -> Option<(Handed<'_, T>, Instant)> {
+    /// Whose session holds records of a lane under a lease, if any does.
+    pub fn leased_to(&self, lane: Lane) -> Option<u64> {
+        self.lanes.get(&lane).map(|(session, _)| *session)
+    }
+
+    /// How many records a session holds under a lease.
+    pub fn leased_by(&self, session: u64) -> usize {
+        self.sessions.get(&session).copied().unwrap_or(0)
+    }
+
+    /// A record that `holder` was handed and still holds, with its attempt and the end of its lease, if that has one.
+    pub fn held_by(&self, offset: i64, holder: Holder) -> Option<(Handed<'_, T>, Option<Instant>)> {
         let held = self.held.get(&offset).filter(|held| held.holder == Some(holder))?;
-        let Stand::Leased(until) = held.stand else { return None };
-        Some((Handed { offset, attempt: held.attempts, record: &held.record }, until))
+        let Stand::Leased { until, .. } = held.stand else { return None };
+        Some((Handed { attempt: held.attempts, record: &held.record }, until))
     }
 
-    /// How often the record at the prefix was handed out; 0 if none is held.
-    pub fn attempts(&self) -> u32 {
-        self.held.first_key_value().map_or(0, |(_, held)| held.attempts)
+    /// How often the record at the prefix was handed out, and to whom last; 0 if none is held.
+    pub fn attempts(&self) -> (u32, Option<Holder>) {
+        self.held.first_key_value().map_or((0, None), |(_, held)| (held.attempts, held.holder))
     }
 
     /// Takes a record from Kafka. One below the position was taken before, and is left alone.
-    pub fn take(&mut self, offset: i64, record: T) {
+    pub fn take(&mut self, offset: i64, lane: Lane, record: T) {
         if offset >= self.position {
             let stand = Stand::Waiting(None);
-            self.held.insert(offset, Held { record, attempts: 0, holder: None, stand });
+            self.held.insert(offset, Held { record, lane, attempts: 0, holder: None, stand });
             self.waiting.insert(offset);
             self.position = offset + 1;
         }
@@ -177,31 +138,66 @@ impl<T> Ledger<T> {
         self.position = self.position.max(offset + 1);
     }
 
-    /// The record that would be handed out next, if one may be now.
+    /// The offsets of up to `most` records that `session` may be handed now, in their order.
     ///
-    /// Order is kept: a record that is to be handed out again goes before those behind it that were not handed out yet, and
-    /// holds them up while it is delayed. One that was given up holds up nobody.
-    pub fn next(&self, now: Instant) -> Option<&T> {
-        self.ready(now).and_then(|offset| self.held.get(&offset)).map(|held| &held.record)
+    /// The order of each lane is kept: a record that is to be handed out again goes before those behind it that were not handed
+    /// out yet, and holds them up while it is delayed; while a session holds some, no other is handed any. One that was given up
+    /// holds up nobody.
+    pub fn ready(&self, session: u64, most: usize, now: Instant) -> Vec<i64> {
+        let (mut ready, mut closed) = (Vec::new(), HashSet::new());
+        for offset in self.waiting.iter().filter(|_| !self.revoked) {
+            let Some(held) = self.held.get(offset) else { continue };
+            if ready.len() == most {
+                break;
+            }
+            let delayed = matches!(held.stand, Stand::Waiting(Some(since)) if since > now);
+            let taken = self.leased_to(held.lane).is_some_and(|holder| holder != session);
+            match held.lane {
+                Lane::Partition if delayed || taken => break,
+                Lane::Key(_) if delayed || taken || closed.contains(&held.lane) => {
+                    closed.insert(held.lane);
+                }
+                Lane::Free if delayed => {}
+                _ => ready.push(*offset),
+            }
+        }
+        ready
     }
 
-    /// Hands that record to `holder`, under a lease that begins now.
-    pub fn hand_out(&mut self, holder: Holder, now: Instant) -> Option<Handed<'_, T>> {
-        let offset = self.ready(now)?;
+    /// A record that is held.
+    pub fn record(&self, offset: i64) -> Option<&T> {
+        self.held.get(&offset).map(|held| &held.record)
+    }
+
+    /// Hands a record that is [ready](Self::ready) to `holder`, under a lease from a time until another, or for as long as its session lasts.
+    pub fn hand_out(
+        &mut self,
+        offset: i64,
+        holder: Holder,
+        (since, until): (Instant, Option<Instant>),
+    ) -> Option<Handed<'_, T>> {
+        if !self.waiting.remove(&offset) {
+            return None;
+        }
         let held = self.held.get_mut(&offset)?;
-        self.waiting.remove(&offset);
         self.leased += 1;
+        *self.sessions.entry(holder.session).or_default() += 1;
+        if held.lane != Lane::Free {
+            self.lanes.entry(held.lane).or_insert((holder.session, 0)).1 += 1;
+        }
         held.attempts = held.attempts.saturating_add(1);
         held.holder = Some(holder);
-        held.stand = Stand::Leased(now + self.terms.lease);
-        Some(Handed { offset, attempt: held.attempts, record: &held.record })
+        held.stand = Stand::Leased { since, until };
+        Some(Handed { attempt: held.attempts, record: &held.record })
     }
 
-    fn ready(&self, now: Instant) -> Option<i64> {
-        let offset = self.waiting.first().filter(|_| !self.revoked)?;
-        match self.held.get(offset)?.stand {
-            Stand::Waiting(Some(since)) if since > now => None,
-            _ => Some(*offset),
+    /// A session has ended: its leases do at `until`, and those that end sooner then.
+    pub fn leave(&mut self, session: u64, until: Instant) {
+        let mine = |held: &&mut Held<T>| held.holder.is_some_and(|holder| holder.session == session);
+        for held in self.held.values_mut().filter(mine) {
+            if let Stand::Leased { until: end, .. } = &mut held.stand {
+                *end = Some(end.map_or(until, |end| end.min(until)));
+            }
         }
     }
 
@@ -242,7 +238,7 @@ impl<T> Ledger<T> {
             return outcome;
         }
         let Some(held) = self.held.get(&offset) else { return Outcome::Late };
-        if held.holder != Some(holder) || !matches!(held.stand, Stand::Leased(_)) {
+        if held.holder != Some(holder) || !matches!(held.stand, Stand::Leased { .. }) {
             return Outcome::Late;
         }
         self.end(offset, End::Nacked, Some(again));
@@ -251,7 +247,8 @@ impl<T> Ledger<T> {
 
     /// Ends the leases that have run out by `now`, and returns how many those were.
     pub fn expire(&mut self, now: Instant) -> usize {
-        let over = |held: &Held<T>| matches!(held.stand, Stand::Leased(until) if until <= now);
+        let over =
+            |held: &Held<T>| matches!(held.stand, Stand::Leased { until: Some(until), .. } if until <= now);
         let offsets: Vec<i64> =
             self.held.iter().filter(|(_, held)| over(held)).map(|(offset, _)| *offset).collect();
         for offset in &offsets {
@@ -260,17 +257,15 @@ impl<T> Ledger<T> {
         offsets.len()
     }
 
-    /// When something changes by the clock alone: a lease ends, or the delay of the record that is next.
-    pub fn due(&self) -> Option<Instant> {
-        let leases = self.held.values().filter_map(|held| match held.stand {
-            Stand::Leased(until) => Some(until),
-            _ => None,
-        });
-        let delay = self.waiting.first().and_then(|offset| match self.held.get(offset)?.stand {
+    /// When something changes next by the clock alone: a lease ends, or the delay of a record. What waits to be handed out,
+    /// with no delay or after it, is due to nobody's clock.
+    pub fn due(&self, now: Instant) -> Option<Instant> {
+        let by_the_clock = |held: &Held<T>| match held.stand {
+            Stand::Leased { until, .. } => until,
             Stand::Waiting(since) => since,
-            _ => None,
-        });
-        leases.chain(delay).min()
+            Stand::Spent(_) | Stand::Leaving(_) => None,
+        };
+        self.held.values().filter_map(by_the_clock).filter(|at| *at > now).min()
     }
 
     /// A record that was given up and that nobody is taking away yet; from now on the caller is. It stays held, so that
@@ -302,6 +297,11 @@ impl<T> Ledger<T> {
     /// The partition is being taken away: nothing is taken or handed out any more, acknowledgements still count.
     pub fn revoke(&mut self) {
         self.revoked = true;
+    }
+
+    /// Whether it is being taken away.
+    pub fn is_revoked(&self) -> bool {
+        self.revoked
     }
 
     /// Whether nothing more can come of waiting before the partition is let go: it is revoked, no lease runs, and no
@@ -354,21 +354,41 @@ impl<T> Ledger<T> {
     fn settle(&mut self, offset: i64) {
         self.waiting.remove(&offset);
         if let Some(held) = self.held.remove(&offset)
-            && matches!(held.stand, Stand::Leased(_))
+            && matches!(held.stand, Stand::Leased { .. })
         {
-            self.leased -= 1;
+            self.release(held.lane, held.holder);
         }
     }
 
     /// Ends the attempt of a record that is under a lease.
     fn end(&mut self, offset: i64, end: End, again: Option<Instant>) {
         let Some(held) = self.held.get_mut(&offset) else { return };
-        self.leased -= 1;
         if self.terms.max_attempts.is_some_and(|most| held.attempts >= most.get()) {
             held.stand = Stand::Spent(end);
         } else {
             held.stand = Stand::Waiting(again);
             self.waiting.insert(offset);
+        }
+        let (lane, holder) = (held.lane, held.holder);
+        self.release(lane, holder);
+    }
+
+    /// A lease of this lane and holder has ended.
+    fn release(&mut self, lane: Lane, holder: Option<Holder>) {
+        self.leased -= 1;
+        if let Entry::Occupied(mut entry) = self.lanes.entry(lane) {
+            entry.get_mut().1 -= 1;
+            if entry.get().1 == 0 {
+                entry.remove();
+            }
+        }
+        if let Some(holder) = holder
+            && let Entry::Occupied(mut entry) = self.sessions.entry(holder.session)
+        {
+            *entry.get_mut() -= 1;
+            if *entry.get() == 0 {
+                entry.remove();
+            }
         }
     }
 }

@@ -1,34 +1,21 @@
 //! A poll: acknowledge, wait until there is something, take it.
 
 use super::acks::{self, Acks};
-use super::delivery::{AckMode, Delivery};
+use super::delivery::AckMode;
 use super::desk::{Appetite, Given};
 use super::pool::{Attached, Pool};
+use super::work::{LOOK, Work, check, committed, count};
 use super::{Error, station};
 use crate::kafka::Error as KafkaError;
-use crate::kafka::error::Remedy;
 use crate::kafka::member::Phase;
-use crate::record::{GroupId, Start, TopicName};
 use std::pin::pin;
 use std::time::{Duration, Instant};
-
-/// How long a poll waits at most for its records to be committed before it is given them (`written`).
-const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
-
-/// How often a poll looks without being told to.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// What a poll asks for.
 #[derive(Clone, Debug)]
 pub struct Poll {
-    /// The group.
-    pub group: GroupId,
-    /// The topics, each once, in order.
-    pub topics: Vec<TopicName>,
-    /// The settings of the group.
-    pub delivery: Delivery,
-    /// Where a partition begins of which the group has no offset.
-    pub start: Start,
+    /// What it works off.
+    pub work: Work,
     /// What is acknowledged first.
     pub acks: Acks,
     /// The name of the session that it belongs to, and its number in that.
@@ -55,18 +42,19 @@ pub struct Polled {
 /// # Errors
 /// Why it is not served.
 pub async fn serve(pool: &std::sync::Arc<Pool>, poll: Poll) -> Result<Polled, Error> {
-    let fenced = acks::apply(pool, &poll.group, &poll.acks)?;
-    pool.look_up(&poll.topics, &poll.delivery).await?;
-    let attached = pool.attach(&poll).await?;
+    let Work { group, topics, delivery, .. } = &poll.work;
+    let fenced = acks::apply(pool, group, &poll.acks)?;
+    pool.look_up(topics, delivery).await?;
+    let session = poll.session.as_ref().map(|(name, _)| name.as_str());
+    let attached = pool.attach(&poll.work, session).await?;
     let records = wait(pool, &attached, &poll).await?;
     let records =
-        if poll.delivery.ack == AckMode::Written { committed(&attached, records).await } else { records };
-    let counted = &pool.metrics().groups;
-    counted.handed_out.inc_by(records.len() as u64);
-    counted.redelivered.inc_by(records.iter().filter(|given| given.attempt > 1).count() as u64);
+        if delivery.ack == AckMode::Written { committed(&attached, records).await } else { records };
+    count(pool.metrics(), &records);
     let now = Instant::now();
-    let left = records.iter().map(|given| given.until.saturating_duration_since(now)).min();
-    let lease = (poll.delivery.ack == AckMode::Explicit).then(|| left.unwrap_or_default());
+    let left = records.iter().filter_map(|given| given.until).min();
+    let left = left.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
+    let lease = (delivery.ack == AckMode::Explicit).then_some(left);
     Ok(Polled { records, lease, fenced })
 }
 
@@ -100,18 +88,7 @@ async fn wait(pool: &Pool, attached: &Attached, poll: &Poll) -> Result<Vec<Given
 fn take(attached: &Attached, poll: &Poll, now: Instant) -> Result<Vec<Given>, Error> {
     let mut open = attached.station.open();
     let open: &mut station::Open = &mut open;
-    if open.phase == Phase::Closed {
-        let gone = || KafkaError::Unavailable {
-            reason: "the group's member has left".to_owned(),
-            written: crate::kafka::error::Written::No,
-        };
-        return Err(Error::Kafka(open.trouble.clone().unwrap_or_else(gone)));
-    }
-    if open.phase == Phase::Joining
-        && let Some(error) = open.trouble.as_ref().filter(|error| error.remedy() != Remedy::Retry)
-    {
-        return Err(Error::Kafka(error.clone()));
-    }
+    check(open)?;
     let name = poll.session.as_ref().map(|(name, _)| name.as_str());
     if let Some((name, seq)) = &poll.session
         && let Some(before) = open.desk.sessions.before(name, *seq)
@@ -127,7 +104,7 @@ fn take(attached: &Attached, poll: &Poll, now: Instant) -> Result<Vec<Given>, Er
             let batch = given.iter().map(|given| given.address.clone()).collect();
             open.desk.sessions.remember(name, *seq, last.address.holder.sequence, batch);
         }
-        open.look_by(until);
+        until.into_iter().for_each(|until| open.look_by(until));
     }
     Ok(given)
 }
@@ -136,27 +113,4 @@ fn take(attached: &Attached, poll: &Poll, now: Instant) -> Result<Vec<Given>, Er
 fn trouble(attached: &Attached) -> Option<KafkaError> {
     let open = attached.station.open();
     open.trouble.clone().filter(|_| open.phase != Phase::Consuming)
-}
-
-/// Those of the records that Kafka has committed: none other may go to the client. The rest may be lost, which is what at most
-/// once means.
-async fn committed(attached: &Attached, records: Vec<Given>) -> Vec<Given> {
-    let deadline = Instant::now() + COMMIT_PATIENCE;
-    attached.member.commit_soon();
-    loop {
-        let mut changed = pin!(attached.station.changed.notified());
-        changed.as_mut().enable();
-        let known: Vec<_> = {
-            let open = attached.station.open();
-            records.iter().map(|given| open.desk.is_committed(&given.address)).collect()
-        };
-        if Instant::now() >= deadline || known.iter().all(|known| *known != Some(false)) {
-            let pairs = records.into_iter().zip(known);
-            return pairs.filter(|(_, known)| *known == Some(true)).map(|(given, _)| given).collect();
-        }
-        tokio::select! {
-            () = changed => {}
-            () = tokio::time::sleep(LOOK) => {}
-        }
-    }
 }

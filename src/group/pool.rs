@@ -9,10 +9,10 @@ use super::clerk::Clerk;
 use super::delivery::{AckMode, Delivery};
 use super::desk::Desk;
 use super::home::{Home, home};
-use super::poll::Poll;
 use super::station::Station;
 use super::token::Key;
 use super::weight::Budget;
+use super::work::Work;
 use super::{Error, Means};
 use crate::config;
 use crate::kafka::Member;
@@ -21,7 +21,7 @@ use crate::record::{GroupId, TopicName};
 use crate::telemetry::{GroupFigures, Metrics};
 use futures_util::future::join_all;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
@@ -44,6 +44,8 @@ pub struct Pool {
     budget: Budget,
     groups: Mutex<HashMap<GroupId, Group>>,
     drain: CancellationToken,
+    /// Within which time streams are to end, once they are.
+    window: OnceLock<Duration>,
 }
 
 /// A group that the gateway has members of, or is about to have.
@@ -62,19 +64,27 @@ struct Stay {
     member: Arc<Member>,
 }
 
-/// A poll's place at a station, until this is dropped.
+/// A request's place at a station, until this is dropped.
 pub struct Attached {
     pub station: Arc<Station>,
     pub member: Arc<Member>,
     /// The session's number.
     pub number: u64,
-    name: Option<String>,
+    /// Whether the session goes on after the request.
+    pub returns: bool,
 }
 
 impl Drop for Attached {
     fn drop(&mut self) {
-        let name = self.name.as_deref();
-        self.station.open().desk.sessions.detach(name, self.number, Instant::now());
+        let (now, mut open) = (Instant::now(), self.station.open());
+        open.desk.sessions.detach(self.number, self.returns, now);
+        if self.station.delivery.ack == AckMode::Reconnect {
+            let again = now + self.station.delivery.terms.lease;
+            open.desk.leave(self.number, again);
+            open.look_by(again);
+        }
+        drop(open);
+        self.station.nudge();
         // Another one's share may be larger now.
         self.station.changed.notify_waiters();
     }
@@ -86,13 +96,14 @@ impl Pool {
         metrics.groups.expect(&OUTCOMES, &GRAVES);
         let pool = Arc::new(Self {
             budget: Budget::new(config.max_unacked_bytes),
+            key: config.shared_secret.reveal().map_or_else(Key::random, |secret| Key::new(secret.as_bytes())),
             config,
             means,
             metrics,
-            key: Key::random(),
             replica: rand::random(),
             groups: Mutex::default(),
             drain: CancellationToken::new(),
+            window: OnceLock::new(),
         });
         // It ends when the pool is gone.
         tokio::spawn(keep(Arc::downgrade(&pool)));
@@ -122,18 +133,18 @@ impl Pool {
         Ok(())
     }
 
-    /// Gives a poll its place, at the member that there is or at a new one.
+    /// Gives a request its place, at the member that there is or at a new one.
     ///
     /// # Errors
     /// When the settings differ from those in force, there is no room, or no member can be made.
-    pub async fn attach(&self, poll: &Poll) -> Result<Attached, Error> {
-        match home(&poll.group, &poll.delivery) {
+    pub async fn attach(&self, work: &Work, session: Option<&str>) -> Result<Attached, Error> {
+        match home(&work.group, &work.delivery) {
             Home::Here => {}
         }
         // Held until there is a place, or nobody waits for it any more.
-        let claim = Arc::new(poll.delivery.clone());
+        let claim = Arc::new(work.delivery.clone());
         loop {
-            let leaving = match self.try_attach(poll, &claim)? {
+            let leaving = match self.try_attach((work, session), &claim)? {
                 Ok(attached) => return Ok(attached),
                 Err(leaving) => leaving,
             };
@@ -143,27 +154,31 @@ impl Pool {
             let left = join_all(leaving.iter().map(|stay| stay.member.left()));
             // One that does not leave in time is in the group beside the new one, as another gateway's would be.
             if tokio::time::timeout(LEAVE_PATIENCE, left).await.is_err() {
-                tracing::warn!(group = %poll.group, "a member with the old settings has not left in time");
+                tracing::warn!(group = %work.group, "a member with the old settings has not left in time");
             }
         }
     }
 
     /// A place, or the members that are to leave before there is one.
-    fn try_attach(&self, poll: &Poll, claim: &Arc<Delivery>) -> Result<Result<Attached, Vec<Stay>>, Error> {
+    fn try_attach(
+        &self,
+        (work, session): (&Work, Option<&str>),
+        claim: &Arc<Delivery>,
+    ) -> Result<Result<Attached, Vec<Stay>>, Error> {
         let mut groups = self.groups();
         if self.drain.is_cancelled() {
             return Err(Error::Draining);
         }
-        let Group { stays, claim: claimed } = groups.entry(poll.group.clone()).or_default();
-        if let Some(claimed) = claimed.upgrade().filter(|claimed| **claimed != poll.delivery) {
-            return Err(Error::SettingsDiffer(claimed.differences(&poll.delivery)));
+        let Group { stays, claim: claimed } = groups.entry(work.group.clone()).or_default();
+        if let Some(claimed) = claimed.upgrade().filter(|claimed| **claimed != work.delivery) {
+            return Err(Error::SettingsDiffer(claimed.differences(&work.delivery)));
         }
         stays.retain(|stay| stay.station.open().phase != Phase::Closed);
-        let others = stays.iter().find(|stay| stay.station.delivery != poll.delivery);
+        let others = stays.iter().find(|stay| stay.station.delivery != work.delivery);
         if let Some(other) = others {
             let needed = |stay: &Stay| stay.station.open().idle_since(Instant::now()).is_none();
             if stays.iter().any(needed) {
-                let differences = other.station.delivery.differences(&poll.delivery);
+                let differences = other.station.delivery.differences(&work.delivery);
                 return Err(Error::SettingsDiffer(differences));
             }
             *claimed = Arc::downgrade(claim);
@@ -172,35 +187,34 @@ impl Pool {
             self.count();
             return Ok(Err(leaving));
         }
-        let polls: usize = stays.iter().map(|stay| stay.station.open().desk.sessions.polls()).sum();
-        if polls >= self.config.max_workers {
+        let requests: usize = stays.iter().map(|stay| stay.station.open().desk.sessions.requests()).sum();
+        if requests >= self.config.max_workers {
             return Err(Error::Crowded("requests of this group (groups.max_workers)"));
         }
-        let stay = match stays.iter().find(|stay| stay.station.topics == poll.topics) {
+        let stay = match stays.iter().find(|stay| stay.station.topics == work.topics) {
             Some(stay) => stay.clone(),
             None => {
                 let members: usize = groups.values().map(|group| group.stays.len()).sum();
                 if members >= self.config.max_members {
                     return Err(Error::Crowded("members of groups (groups.max_members)"));
                 }
-                let stay = self.join(poll)?;
-                groups.entry(poll.group.clone()).or_default().stays.push(stay.clone());
+                let stay = self.join(work)?;
+                groups.entry(work.group.clone()).or_default().stays.push(stay.clone());
                 stay
             }
         };
-        let name = poll.session.as_ref().map(|(name, _)| name.clone());
         let mut open = stay.station.open();
         open.idle = None;
-        let number = open.desk.sessions.attach(name.as_deref(), rand::random(), Instant::now());
+        let number = open.desk.sessions.attach(session, rand::random(), Instant::now());
         drop(open);
         drop(groups);
         self.count();
         let Stay { station, member } = stay;
-        Ok(Ok(Attached { station, member, number, name }))
+        Ok(Ok(Attached { station, member, number, returns: session.is_some() }))
     }
 
-    fn join(&self, poll: &Poll) -> Result<Stay, Error> {
-        let Poll { group, topics, delivery, start, .. } = poll;
+    fn join(&self, work: &Work) -> Result<Stay, Error> {
+        let Work { group, topics, delivery, start } = work;
         let seal = self.key.seal(group.as_str(), &delivery.text());
         let desk = Desk::new(self.replica, seal, delivery.clone(), self.budget.clone());
         let station = Arc::new(Station::new(group.clone(), topics.clone(), delivery.clone(), desk));
@@ -220,8 +234,9 @@ impl Pool {
         Ok(Stay { station, member })
     }
 
-    /// Lets nobody wait any more.
-    pub fn drain(&self) {
+    /// Lets nobody wait any more, and streams end within `window`.
+    pub fn drain(&self, window: Duration) {
+        self.window.get_or_init(|| window);
         self.drain.cancel();
     }
 
@@ -230,9 +245,15 @@ impl Pool {
         self.drain.cancelled()
     }
 
+    /// When a stream is to end that is told to: at a random moment of the window.
+    pub fn moment(&self) -> Option<Instant> {
+        let window = self.window.get().filter(|_| self.drain.is_cancelled())?;
+        Some(Instant::now() + window.mul_f64(rand::random_range(0.0..1.0)))
+    }
+
     /// Makes all members leave, and waits for that at most so long.
     pub async fn end(&self, patience: Duration) {
-        self.drain();
+        self.drain(Duration::ZERO);
         let stays: Vec<_> =
             std::mem::take(&mut *self.groups()).into_values().flat_map(|group| group.stays).collect();
         for stay in &stays {
@@ -258,8 +279,8 @@ impl Pool {
                 let standing = open.desk.standing(now);
                 figures.lag += standing.lag;
                 figures.in_flight += standing.in_flight;
-                figures.stalled += standing.stalled;
-                figures.workers += standing.polls;
+                figures.stalled += standing.stalled.len();
+                figures.workers += standing.requests;
                 let over =
                     idle.is_some_and(|since| now.saturating_duration_since(since) >= self.config.linger);
                 if over {

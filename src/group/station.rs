@@ -78,7 +78,7 @@ impl Open {
 
     /// Since when nobody has needed the member, `now` being the first time that this is seen.
     pub fn idle_since(&mut self, now: Instant) -> Option<Instant> {
-        if self.desk.sessions.polls() > 0 || self.desk.is_in_flight() {
+        if self.desk.sessions.requests() > 0 || self.desk.is_in_flight() {
             self.idle = None;
         } else {
             self.idle.get_or_insert(now);

@@ -121,13 +121,22 @@ impl Seal {
     /// # Errors
     /// When it is none. Its contents are looked at only after its MAC, which is compared in constant time.
     pub fn read(&self, text: &str) -> Result<Token, TokenError> {
-        let body = text.strip_prefix(KIND).filter(|_| text.len() <= MAX_BYTES);
-        let bytes = body.and_then(|body| URL_SAFE_NO_PAD.decode(body).ok()).ok_or(TokenError::Malformed)?;
+        let bytes = decode(text).ok_or(TokenError::Malformed)?;
         let (body, mac) = bytes.split_last_chunk::<MAC>().ok_or(TokenError::Malformed)?;
         let ours = self.0.clone().chain_update(body).verify_truncated_left(mac);
         ours.map_err(|_| TokenError::Foreign)?;
         parse(body).ok_or(TokenError::Malformed)
     }
+}
+
+/// Whether a text could be a token, of any group.
+pub fn is_token(text: &str) -> bool {
+    decode(text).is_some_and(|bytes| bytes.len() >= MAC)
+}
+
+fn decode(text: &str) -> Option<Vec<u8>> {
+    let body = text.strip_prefix(KIND).filter(|_| text.len() <= MAX_BYTES)?;
+    URL_SAFE_NO_PAD.decode(body).ok()
 }
 
 fn parse(mut rest: &[u8]) -> Option<Token> {

@@ -9,6 +9,8 @@ pub mod manner;
 pub mod produce;
 pub mod query;
 pub mod reading;
+mod settings;
+pub mod working;
 
 use super::arrival::Arrival;
 use super::error::{ApiError, Code, code};

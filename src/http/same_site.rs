@@ -10,9 +10,10 @@ use super::error::{ApiError, code};
 use crate::config::Origin;
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderName, Method, header};
+use axum::http::{HeaderMap, HeaderName, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use percent_encoding::percent_decode_str;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -100,11 +101,20 @@ pub async fn guard(State(rule): State<Arc<SameSite>>, request: Request, next: Ne
     let host = host.or_else(|| text(headers, header::HOST));
     let (origin, site) = (text(headers, header::ORIGIN), text(headers, SEC_FETCH_SITE));
     let claim = Claim { host: host.as_deref(), origin: origin.as_deref(), fetch_site: site.as_deref() };
-    let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let changes = !reads || joins_group(request.uri());
     match rule.allows(Arrival::of(request.extensions()).door, claim, changes) {
         Ok(()) => next.run(request).await,
         Err(reason) => ApiError::new(code::CROSS_SITE, reason).into_response(),
     }
+}
+
+/// Whether a request that reads takes part in a group, which moves the group: a stream with the parameter `group`, however its
+/// name is written.
+fn joins_group(uri: &Uri) -> bool {
+    let names = uri.query().unwrap_or_default().split('&').map(|pair| pair.split('=').next().unwrap_or(pair));
+    let mut decoded = names.map(|name| percent_decode_str(name).collect::<Vec<u8>>());
+    uri.path().ends_with("/stream") && decoded.any(|name| name == b"group")
 }
 
 #[cfg(test)]

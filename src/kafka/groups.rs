@@ -64,6 +64,8 @@ impl Groups {
             }
         };
         groups.sort_by(|a, b| a.id.cmp(&b.id));
+        // While a coordinator moves its groups may be told by both.
+        groups.dedup_by(|a, b| a.id == b.id);
         Ok(groups)
     }
 
@@ -158,7 +160,9 @@ impl Groups {
             };
             match self.catalog.call(find).await {
                 Ok(Some(found)) => return Ok(found),
-                Ok(None) if self.has_no_groups().await => return Err(Error::GroupNotFound(group.clone())),
+                Ok(None) if self.has_no_groups(&tries).await => {
+                    return Err(Error::GroupNotFound(group.clone()));
+                }
                 Ok(None) => {
                     tries.again(Error::unavailable("no broker coordinates the group just now")).await?
                 }
@@ -167,10 +171,19 @@ impl Groups {
         }
     }
 
-    /// Whether the cluster never had a group: the topic that coordinators share comes with the first.
-    async fn has_no_groups(&self) -> bool {
+    /// Whether the cluster never had a group: the topic that coordinators share comes with the first. Where that may not be
+    /// seen it is believed when all brokers have said for half the time there is that they do not coordinate this group, and
+    /// no group is listed: coordinators that move are away for less.
+    async fn has_no_groups(&self, tries: &Tries) -> bool {
         let shared = TopicName::parse("__consumer_offsets").expect("it is a name");
-        matches!(self.catalog.topic(&shared).await, Err(Error::TopicNotFound(_)))
+        match self.catalog.topic(&shared).await {
+            Err(Error::TopicNotFound(_)) => true,
+            Err(Error::Forbidden(_)) => {
+                tries.half_over()
+                    && self.list_all(tries.patience()).await.is_ok_and(|listed| listed.is_empty())
+            }
+            _ => false,
+        }
     }
 
     /// The last stable offsets of the topics that are there and may be seen, by partition number.
@@ -253,6 +266,11 @@ impl Tries {
     /// How long the next answer may take.
     fn patience(&self) -> Duration {
         self.patience.min(self.timeout.saturating_sub(self.begun.elapsed()))
+    }
+
+    /// Whether half of the time is over.
+    fn half_over(&self) -> bool {
+        self.begun.elapsed() >= self.timeout / 2
     }
 
     /// Waits a moment before the next try.

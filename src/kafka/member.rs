@@ -67,6 +67,18 @@ pub enum Phase {
     Closed,
 }
 
+impl Phase {
+    /// The word used on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Joining => "joining",
+            Self::Consuming => "consuming",
+            Self::Draining => "draining",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 /// Holds what a member is assigned. All calls come from the member's one thread, and none may block.
 pub trait Keeper: Send + 'static {
     /// These partitions are the member's, each from its position on. One that it had already begins anew there, because its

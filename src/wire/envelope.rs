@@ -107,6 +107,14 @@ fn put(out: &mut BytesMut, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
+/// Appends `,"attempt":…` from the second attempt on.
+pub fn write_attempt(attempt: u32, out: &mut BytesMut) {
+    if attempt > 1 {
+        put(out, ",\"attempt\":");
+        integer(attempt.into(), out);
+    }
+}
+
 fn integer(number: i64, out: &mut BytesMut) {
     put(out, itoa::Buffer::new().format(number));
 }

@@ -24,6 +24,24 @@ pub fn write_record(record: &Record, form: ValueForm, out: &mut BytesMut) -> Res
     Ok(())
 }
 
+/// Appends a record of a group as an object, with its attempt from the second on, and the id that acknowledges it.
+///
+/// # Errors
+/// As for [`write_record`].
+pub fn write_held(
+    record: &Record,
+    form: ValueForm,
+    (attempt, id): (u32, &str),
+    out: &mut BytesMut,
+) -> Result<(), NotJson> {
+    write_record(record, form, out)?;
+    envelope::write_attempt(attempt, out);
+    out.extend_from_slice(b",\"id\":");
+    envelope::string(id, out);
+    out.extend_from_slice(b"}");
+    Ok(())
+}
+
 /// Appends what ends a record's line.
 pub fn write_end(cursor: Option<&str>, out: &mut BytesMut) {
     write_cursor(cursor, out);

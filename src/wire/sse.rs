@@ -29,12 +29,21 @@ pub fn write_event(event: Event<'_>, out: &mut BytesMut) {
 /// # Errors
 /// When the value is to be JSON and is none; then nothing is appended.
 pub fn write_envelope(record: &Record, form: ValueForm, out: &mut BytesMut) -> Result<(), NotJson> {
+    write_held(record, form, 1, out)
+}
+
+/// The same of a record of a group, whose attempt stands in the envelope from the second on.
+///
+/// # Errors
+/// As for [`write_envelope`].
+pub fn write_held(record: &Record, form: ValueForm, attempt: u32, out: &mut BytesMut) -> Result<(), NotJson> {
     let begun = out.len();
     put(out, "data: {");
     if envelope::write_members(record, form, out).is_err() {
         out.truncate(begun);
         return Err(NotJson);
     }
+    envelope::write_attempt(attempt, out);
     put(out, "}\n");
     Ok(())
 }

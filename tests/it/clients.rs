@@ -7,7 +7,7 @@
 mod ages;
 mod content;
 mod everything;
-mod feed;
+pub mod feed;
 mod nginx;
 mod origins;
 mod pitfalls;

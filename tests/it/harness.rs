@@ -17,6 +17,7 @@ mod gateway;
 mod kafka;
 mod lines;
 mod member;
+mod opened;
 mod position;
 mod program;
 mod relay;

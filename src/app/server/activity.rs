@@ -65,7 +65,11 @@ impl Overdue {
 
 /// What a connection is doing. The socket, the service and the answers of one connection share it.
 #[derive(Debug)]
-pub struct Activity(Mutex<State>);
+pub struct Activity {
+    state: Mutex<State>,
+    /// What is written, and whether it is taken.
+    write: Arc<Write>,
+}
 
 #[derive(Debug)]
 struct State {
@@ -81,13 +85,6 @@ struct State {
     /// Its lines, and whether one ended in LF alone.
     lines: Lines,
     bare_lf: bool,
-    /// Since when nothing is taken of what is written.
-    stalled_since: Option<Instant>,
-    /// Whether what is written may be shared with others: an answer was a stream.
-    shares: bool,
-    /// Whether it is to end if nothing is taken of it now, and who is to be told.
-    cut: bool,
-    clock: Option<Waker>,
     /// How many more requests may be taken back, and when that was reckoned.
     allowance: (f64, Instant),
 }
@@ -103,7 +100,7 @@ pub struct InFlight {
 impl Activity {
     /// A connection that was just accepted.
     pub fn new(now: Instant) -> Self {
-        Self(Mutex::new(State {
+        let state = State {
             begun: now,
             in_flight: 0,
             multiplexed: false,
@@ -111,12 +108,9 @@ impl Activity {
             head_since: None,
             lines: Lines::default(),
             bare_lf: false,
-            stalled_since: None,
-            shares: false,
-            cut: false,
-            clock: None,
             allowance: (TAKEN_BACK_AT_ONCE, now),
-        }))
+        };
+        Self { state: Mutex::new(state), write: Arc::default() }
     }
 
     /// Bytes came.
@@ -130,8 +124,8 @@ impl Activity {
 
     /// Bytes were taken.
     pub fn wrote(&self, now: Instant) {
+        self.write.go_on();
         let mut state = self.state();
-        (state.stalled_since, state.cut) = (None, false);
         if !state.multiplexed {
             state.idle_since = now;
         }
@@ -139,7 +133,12 @@ impl Activity {
 
     /// Bytes are to be written, and none are taken.
     pub fn stalled(&self, now: Instant) {
-        self.state().stalled_since.get_or_insert(now);
+        self.write.stop(now);
+    }
+
+    /// What is written, to be watched.
+    pub fn write(&self) -> &Arc<Write> {
+        &self.write
     }
 
     /// A request's head is whole.
@@ -147,12 +146,14 @@ impl Activity {
         let mut state = self.state();
         state.in_flight += 1;
         state.multiplexed = multiplexed;
-        // One answer after the other, or many at once, of which one may be a stream.
-        state.shares &= multiplexed;
         state.head_since = None;
         state.lines = Lines::default();
         let bare_lf = std::mem::take(&mut state.bare_lf);
         drop(state);
+        // One answer after the other, or many at once, of which one may be a stream.
+        if !multiplexed {
+            self.write.share(false);
+        }
         InFlight { activity: self.clone(), bare_lf, answered: false }
     }
 
@@ -172,11 +173,12 @@ impl Activity {
         if state.allowance.0 < 0.0 {
             return Err(Overdue::TakenBack);
         }
-        if state.cut {
+        let stands = self.write.stands();
+        if stands.is_some_and(|(_, cut)| cut) {
             return Err(Overdue::Pinned);
         }
         let waits = [
-            state.stalled_since.map(|since| (since + patience.write, Overdue::Write)),
+            stands.map(|(since, _)| (since + patience.write, Overdue::Write)),
             patience.life.map(|life| (state.begun + life, Overdue::Life)),
             match (state.in_flight, state.head_since) {
                 (0, Some(since)) => Some((since + patience.head, Overdue::Head)),
@@ -197,10 +199,7 @@ impl Activity {
 
     /// Wakes `clock` when it is to be looked at though nothing happened.
     pub fn wakes(&self, clock: &Waker) {
-        let mut state = self.state();
-        if state.clock.as_ref().is_none_or(|known| !known.will_wake(clock)) {
-            state.clock = Some(clock.clone());
-        }
+        self.write.wakes(clock);
     }
 
     fn end(&self, answered: bool, now: Instant) {
@@ -215,22 +214,7 @@ impl Activity {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Write for Activity {
-    fn stands_since(&self) -> Option<Instant> {
-        let state = self.state();
-        state.stalled_since.filter(|_| state.shares)
-    }
-
-    fn cut(&self) {
-        let mut state = self.state();
-        state.cut = state.shares && state.stalled_since.is_some();
-        let clock = state.clock.clone().filter(|_| state.cut);
-        drop(state);
-        clock.inspect(Waker::wake_by_ref);
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -243,7 +227,9 @@ impl InFlight {
     /// Its answer's head is there; whether what follows is shared with others.
     pub fn answered(&mut self, shares: bool) {
         self.answered = true;
-        self.activity.state().shares |= shares;
+        if shares {
+            self.activity.write.share(true);
+        }
     }
 }
 
@@ -315,8 +301,8 @@ mod tests {
         let cut_for = |multiplexed, shares| {
             activity.begin(multiplexed).answered(shares);
             activity.stalled(begun);
-            activity.cut();
-            let cut = (activity.stands_since(), activity.look(&PATIENCE, begun).err());
+            activity.write.cut();
+            let cut = (activity.write.stands_since(), activity.look(&PATIENCE, begun).err());
             activity.wrote(begun);
             cut
         };

@@ -4,7 +4,8 @@
 
 use super::activity::{Activity, InFlight, Overdue, Patience};
 use super::socket::{Socket, Watched};
-use super::streams::{Streams, Waiting};
+use super::streams::Streams;
+use super::watchlist::Write;
 use crate::config::Listen;
 use crate::http::{Arrival, SharesFrames};
 use axum::Router;
@@ -122,7 +123,7 @@ pub async fn serve(
     leave: Leave,
 ) -> Option<Overdue> {
     let activity = Arc::new(Activity::new(Instant::now()));
-    let _listed = streams.watchlist().enlist(activity.clone());
+    let _listed = streams.watchlist().enlist(activity.write().clone());
     let reset = Arc::new(AtomicBool::new(false));
     let mut socket = Watched::new(socket, activity.clone(), reset.clone());
     let mut clock = Clock { activity: activity.clone(), alarm: Box::pin(tokio::time::sleep(Duration::ZERO)) };
@@ -213,17 +214,15 @@ impl Service<Request<Incoming>> for Answering {
         let mut in_flight = self.activity.begin(request.version() == Version::HTTP_2);
         let arrival = Arrival { bare_lf: in_flight.has_bare_lf(), ..self.arrival };
         request.extensions_mut().insert(arrival);
-        let waiting = Waiting::default();
-        self.streams.announce(waiting.clone());
+        let write: Arc<Write> = Arc::default();
+        self.streams.announce(write.clone());
         let answered = self.router.call(request);
         Box::pin(async move {
             let response = answered.await?;
             let shares = response.extensions().get::<SharesFrames>().is_some();
             in_flight.answered(shares);
-            if shares {
-                waiting.share();
-            }
-            Ok(response.map(|body| Answer { body, waiting, _in_flight: in_flight }))
+            write.share(shares);
+            Ok(response.map(|body| Answer { body, write, _in_flight: in_flight }))
         })
     }
 }
@@ -231,7 +230,7 @@ impl Service<Request<Incoming>> for Answering {
 /// An answer's body, with which its request ends.
 struct Answer {
     body: Body,
-    waiting: Waiting,
+    write: Arc<Write>,
     _in_flight: InFlight,
 }
 
@@ -243,10 +242,10 @@ impl http_body::Body for Answer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        self.waiting.end();
+        self.write.go_on();
         let polled = Pin::new(&mut self.body).poll_frame(context);
         if let Poll::Ready(Some(Ok(_))) = polled {
-            self.waiting.begin();
+            self.write.stop(Instant::now());
         }
         polled
     }

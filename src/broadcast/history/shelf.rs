@@ -113,11 +113,6 @@ impl Shelf {
         Self { readers: vec![None; limits.readers], stretches: Vec::new(), limits, pinned }
     }
 
-    /// How many readers there are.
-    pub fn readers(&self) -> usize {
-        self.readers.iter().flatten().count()
-    }
-
     /// About how many bytes all stretches hold.
     pub fn bytes(&self, now: Instant) -> usize {
         self.stretches.iter().map(|stretch| stretch.tape.extent(now).0).sum()
@@ -130,7 +125,7 @@ impl Shelf {
 
     /// Whether nothing is kept, and no reader is there.
     pub fn is_empty(&self) -> bool {
-        self.stretches.is_empty() && self.readers() == 0
+        self.stretches.is_empty() && self.readers.iter().all(Option::is_none)
     }
 
     /// A place in a stretch that holds what is wanted, and whether it was there already; `None` when it is not, and no reader is
@@ -161,7 +156,8 @@ impl Shelf {
         let start = (0..wanted.partitions).map(wanted.stands).collect();
         let bounds = Bounds { bytes: self.limits.share.1, age: Duration::MAX };
         let (topic, mark, isolation) = (wanted.topic.clone(), wanted.mark, watch.isolation);
-        let tape = Arc::new(Tape::paced(topic, mark, isolation, (start, bounds, self.pinned.clone())));
+        let tape = Tape::new(topic, mark, isolation, (start, bounds, self.pinned.clone()));
+        let tape = Arc::new(tape.paced());
         let attached = tape.attach(wanted.bell.clone(), watch.flush, watch.filter);
         self.stretches.push(Stretch { tape, stage: Stage::Wanted(reader) });
         self.share();

@@ -35,7 +35,8 @@ fn a_ring_lets_go_of_the_oldest_when_it_has_too_much() {
 
 #[test]
 fn what_nobody_has_taken_stays_and_its_reader_waits() {
-    let mut ring = ring(10_000).paced();
+    let mut ring = ring(10_000);
+    ring.pace();
     let mut read = 0;
     while ring.wants() {
         append(&mut ring, read, 1_000);

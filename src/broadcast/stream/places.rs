@@ -5,11 +5,11 @@ use super::{REOPEN_WAIT, Stream};
 use crate::broadcast::follower::Follower;
 use crate::broadcast::opening::{Opening, Place};
 use crate::broadcast::survey::Standing;
-use crate::broadcast::tally::End;
 use crate::broadcast::viewer::Viewer;
 use crate::broadcast::{Error, OnSlow, REOPEN_PAUSE, Reading, Remedied, Shared, now, remedy};
 use crate::kafka::Error as KafkaError;
 use crate::record::Until;
+use crate::telemetry::End;
 use std::time::Duration;
 
 /// Takes places at the tapes. What ends where the logs end now needs none: it reads the log alone.

@@ -1,13 +1,41 @@
 //! Handing records out at a desk, and taking acknowledgements in.
 
-use super::{Appetite, Desk, Given, Slot};
-use crate::group::delivery::AckMode;
-use crate::group::ledger::{Holder, Outcome};
+use super::{AckMode, Appetite, Desk, Given, Ordering, Slot};
+use crate::group::ledger::{Holder, Lane, Outcome};
 use crate::group::sessions::Address;
 use crate::group::token::{Token, TokenError};
 use crate::group::weight::payload_bytes;
 use crate::kafka::member::Partition;
+use crate::record::Record;
 use std::time::{Duration, Instant};
+
+/// What one session may take while others wait, partition by partition.
+struct Share {
+    session: u64,
+    /// Whether a partition goes to one session at a time.
+    whole: bool,
+    /// How many partitions it may take besides those that it holds.
+    free: usize,
+    /// The place of the last one that it holds and may go on with: the same ones each time, so that the others run dry, for
+    /// those who have too few.
+    last: usize,
+    /// Otherwise: how many records of a partition it may hold.
+    records: usize,
+}
+
+impl Share {
+    /// How many records of the partition at this place may be taken; `None` if it is another's.
+    fn of(&self, place: usize, slot: &Slot) -> Option<usize> {
+        let may = match slot.ledger.leased_to(Lane::Partition) {
+            _ if !self.whole => {
+                return Some(self.records.saturating_sub(slot.ledger.leased_by(self.session)));
+            }
+            None => self.free > 0,
+            Some(holder) => holder == self.session && place <= self.last,
+        };
+        may.then_some(usize::MAX)
+    }
+}
 
 impl Desk {
     /// Hands a session what is ready, in the order of each partition, up to its appetite; its records are numbered from one
@@ -18,54 +46,70 @@ impl Desk {
         appetite: Appetite,
         now: Instant,
     ) -> Vec<Given> {
-        let (mut given, mut left) = (Vec::new(), appetite);
-        let (count, workers) = (self.slots.len(), self.sessions.workers(now).max(1));
-        let mut share = count.div_ceil(workers);
-        let mine = |slot: &Slot| slot.ledger.leased_to() == Some(session);
-        share = share.saturating_sub(self.slots.values().filter(|slot| mine(slot)).count());
-        let (replica, seal) = (self.replica, self.seal.clone());
-        let write = |address: &Address| {
-            let ((topic, partition), holder) = (address.partition.clone(), address.holder);
-            let Holder { session, sequence } = holder;
-            let (assignment, offset) = (address.assignment, address.offset);
-            seal.write(&Token { replica, assignment, session, sequence, topic, partition, offset })
-        };
-        let lease = self.delivery.terms.lease;
+        let (mut left, count) = (appetite, self.slots.len());
+        let mut share = self.share(session, now);
+        // A session that lasts holds what it was handed for as long.
+        let until = (self.delivery.ack != AckMode::Reconnect).then(|| now + self.delivery.terms.lease);
+        let mut taken: Vec<(Record, u32, Address)> = Vec::new();
         for at in 0..count {
             let place = (self.turn + at) % count;
             let Some((partition, slot)) = self.slots.iter_mut().nth(place) else { break };
-            let holder = slot.ledger.leased_to();
-            if holder.is_some_and(|holder| holder != session) || (holder.is_none() && share == 0) {
-                continue;
-            }
-            let before = given.len();
-            while let Some(kept) = slot.ledger.next(now) {
-                let bytes = payload_bytes(&kept.record);
-                if left.max == 0 || (bytes > left.max_bytes && !given.is_empty()) {
+            let Some(most) = share.of(place, slot) else { continue };
+            let (before, held) = (taken.len(), slot.ledger.leased_to(Lane::Partition).is_some());
+            for offset in slot.ledger.ready(session, most.min(left.max), now) {
+                let bytes = slot.ledger.record(offset).map_or(0, |kept| payload_bytes(&kept.record));
+                if bytes > left.max_bytes && !taken.is_empty() {
+                    left.max = 0;
                     break;
                 }
                 left = Appetite { max: left.max - 1, max_bytes: left.max_bytes.saturating_sub(bytes) };
                 let assignment = slot.ledger.assignment();
-                let holder = Holder { session, sequence: sequence + 1 + given.len() as u64 };
-                let Some(handed) = slot.ledger.hand_out(holder, now) else { break };
-                let (offset, attempt, record) = (handed.offset, handed.attempt, handed.record.record.clone());
-                let address = Address { partition: partition.clone(), assignment, offset, holder };
-                if self.delivery.ack != AckMode::Explicit {
+                let holder = Holder { session, sequence: sequence + 1 + taken.len() as u64 };
+                let Some(handed) = slot.ledger.hand_out(offset, holder, (now, until)) else { break };
+                let (attempt, record) = (handed.attempt, handed.record.record.clone());
+                if self.delivery.ack.is_at_once() {
                     slot.ledger.ack(assignment, offset);
                 }
-                given.push(Given { record, attempt, id: write(&address), address, until: now + lease });
+                let address = Address { partition: partition.clone(), assignment, offset, holder };
+                taken.push((record, attempt, address));
             }
-            if given.len() > before && holder.is_none() {
-                share -= 1;
-            }
+            share.free = share.free.saturating_sub(usize::from(taken.len() > before && !held));
             if left.max == 0 {
                 break;
             }
         }
-        if !given.is_empty() {
+        if !taken.is_empty() {
             self.turn = (self.turn + 1) % count.max(1);
         }
-        given
+        let give = |(record, attempt, address)| {
+            let id = self.write(&address);
+            Given { record, attempt, id, address, until }
+        };
+        taken.into_iter().map(give).collect()
+    }
+
+    /// What is a session's share, while others wait.
+    fn share(&self, session: u64, now: Instant) -> Share {
+        let workers = self.sessions.workers(now).max(1);
+        let (share, held) = (self.slots.len().div_ceil(workers), self.held_by(session));
+        Share {
+            session,
+            whole: self.delivery.ordering == Ordering::Partition,
+            free: share.saturating_sub(held.len()),
+            last: held.get(share.saturating_sub(1)).copied().unwrap_or(usize::MAX),
+            records: self.delivery.terms.window.div_ceil(workers),
+        }
+    }
+
+    /// The places of the partitions that a session holds.
+    fn held_by(&self, session: u64) -> Vec<usize> {
+        let mine = |slot: &Slot| slot.ledger.leased_to(Lane::Partition) == Some(session);
+        self.slots.values().enumerate().filter(|(_, slot)| mine(slot)).map(|(place, _)| place).collect()
+    }
+
+    /// Whether a session holds more partitions than are its share.
+    pub fn holds_too_much(&self, session: u64, now: Instant) -> bool {
+        self.held_by(session).len() > self.slots.len().div_ceil(self.sessions.workers(now).max(1))
     }
 
     /// The same records again that a session was handed and still holds, all of them; `None` if one is acknowledged, given
@@ -76,14 +120,17 @@ impl Desk {
             let same = slot.ledger.assignment() == address.assignment;
             let (handed, until) = slot.ledger.held_by(address.offset, address.holder).filter(|_| same)?;
             let (attempt, record) = (handed.attempt, handed.record.record.clone());
-            let (topic, partition) = address.partition.clone();
-            let Holder { session, sequence } = address.holder;
-            let (replica, assignment, offset) = (self.replica, address.assignment, address.offset);
-            let id =
-                self.seal.write(&Token { replica, assignment, session, sequence, topic, partition, offset });
-            Some(Given { record, attempt, id, address: address.clone(), until })
+            Some(Given { record, attempt, id: self.write(address), address: address.clone(), until })
         };
         addresses.iter().map(again).collect()
+    }
+
+    /// The id of a record that was handed out.
+    pub(super) fn write(&self, address: &Address) -> String {
+        let (topic, partition) = address.partition.clone();
+        let Holder { session, sequence } = address.holder;
+        let (replica, assignment, offset) = (self.replica, address.assignment, address.offset);
+        self.seal.write(&Token { replica, assignment, session, sequence, topic, partition, offset })
     }
 
     /// Reads an id that this group gave.
@@ -113,6 +160,27 @@ impl Desk {
             }
         }
         outcome
+    }
+
+    /// Acknowledges what the session of a record was handed up to and with it, and ends the session: it goes on under another
+    /// number, and what else it holds may be handed out anew at `again`. The outcome is that of the record itself; those of
+    /// other partitions are acknowledged whatever became of its own.
+    pub fn resume(&mut self, token: &Token, again: Instant) -> Outcome {
+        let outcome = self.ack(token);
+        let upto = Holder { session: token.session, sequence: token.sequence };
+        for slot in self.slots.values_mut() {
+            slot.ledger.ack_up_to(slot.ledger.assignment(), upto);
+        }
+        self.sessions.end(token.session);
+        self.leave(token.session, again);
+        outcome
+    }
+
+    /// A session has ended: what it holds without an end may be handed out anew at `again`.
+    pub fn leave(&mut self, session: u64, again: Instant) {
+        for slot in self.slots.values_mut() {
+            slot.ledger.leave(session, again);
+        }
     }
 
     /// Gives a record back, to be handed out again after `delay`.

@@ -1,5 +1,6 @@
 //! The rules of a desk: order among clients, shares, and what ids do over all partitions.
 
+use super::standing::{STALLED, STALLED_ATTEMPTS};
 use super::*;
 use crate::group::AckMode;
 use crate::group::ledger::{Outcome, Terms};
@@ -7,6 +8,7 @@ use crate::group::token::Key;
 use crate::record::{Isolation, TopicName};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -33,7 +35,14 @@ fn event(partition: i32, offset: i64) -> Event {
 
 fn delivery(ack: AckMode) -> Delivery {
     let terms = Terms { window: 100, lease: LEASE, max_attempts: None };
-    Delivery { filter: None, isolation: Isolation::Committed, ack, terms, dead_letter: None }
+    Delivery {
+        filter: None,
+        isolation: Isolation::Committed,
+        ack,
+        ordering: Ordering::Partition,
+        terms,
+        dead_letter: None,
+    }
 }
 
 /// A desk with so many partitions, each with so many records.
@@ -94,9 +103,67 @@ fn sessions_that_wait_take_no_more_than_their_share() {
     let [one, other] = [one, other].map(|given| partitions(&given));
     assert_eq!((one.len(), other.len()), (3, 2));
     assert!(one.is_disjoint(&other));
-    desk.sessions.detach(Some("b"), 2, now);
+    desk.sessions.detach(2, true, now);
     let later = now + Duration::from_secs(2);
     assert!(hand_out(&mut desk, (1, 9), 100, later).is_empty(), "what the other holds stays the other's");
+}
+
+#[test]
+fn who_holds_more_than_a_share_goes_on_with_a_share_and_the_rest_is_for_newcomers() {
+    let now = Instant::now();
+    let mut desk = desk(4, 3, AckMode::Explicit, now);
+    desk.sessions.attach(None, 1, now);
+    let first = hand_out(&mut desk, (1, 0), 100, now);
+    assert_eq!(first.len(), 12);
+    for number in 0..4 {
+        desk.take(&partition(number), (3..6).map(|offset| event(number, offset)).collect());
+    }
+    assert!(!desk.holds_too_much(1, now));
+    desk.sessions.attach(None, 2, now);
+    assert!(desk.holds_too_much(1, now));
+    assert!(hand_out(&mut desk, (2, 0), 100, now).is_empty(), "what it holds is its own");
+    assert!(partitions(&hand_out(&mut desk, (1, 12), 2, now)).is_subset(&[0, 1].into()));
+    assert_eq!(partitions(&hand_out(&mut desk, (1, 14), 100, now)), [0, 1].into(), "the same ones each time");
+    for given in &first {
+        let token = desk.read(&given.id).expect("an id of this desk");
+        assert_eq!(desk.ack(&token), Outcome::Done);
+    }
+    assert_eq!(partitions(&hand_out(&mut desk, (2, 0), 100, now)), [2, 3].into());
+    assert!(!desk.holds_too_much(1, now));
+}
+
+#[test]
+fn without_an_order_each_takes_its_share_of_every_partition() {
+    let now = Instant::now();
+    let mut desk = desk(1, 0, AckMode::Explicit, now);
+    desk.delivery.ordering = Ordering::None;
+    desk.take(&partition(0), (0..100).map(|offset| event(0, offset)).collect());
+    for session in 1..3 {
+        desk.sessions.attach(None, session, now);
+    }
+    let [one, other] = [1, 2].map(|session| hand_out(&mut desk, (session, 0), 1_000, now));
+    assert_eq!((one.len(), other.len()), (50, 50));
+    desk.take(&partition(0), (100..110).map(|offset| event(0, offset)).collect());
+    assert!(hand_out(&mut desk, (1, 50), 1_000, now).is_empty(), "it holds its share");
+}
+
+#[test]
+fn a_session_that_is_carried_on_gives_back_what_did_not_arrive() {
+    let now = Instant::now();
+    let mut desk = desk(2, 3, AckMode::Reconnect, now);
+    desk.sessions.attach(None, 1, now);
+    let given = hand_out(&mut desk, (1, 0), 100, now);
+    assert!(given.iter().all(|given| given.until.is_none()));
+    assert_eq!(desk.due(now), None, "it holds them while it lasts");
+    let token = desk.read(&given[3].id).expect("an id of this desk");
+    assert_eq!(desk.resume(&token, now), Outcome::Done);
+    assert!(!desk.sessions.is_present(1));
+    desk.expire(now);
+    let again = hand_out(&mut desk, (2, 0), 100, now);
+    let told: Vec<_> =
+        again.iter().map(|given| (given.record.partition, given.record.offset, given.attempt)).collect();
+    assert_eq!(told, [(1, 1, 2), (1, 2, 2)]);
+    assert_eq!(desk.resume(&token, now), Outcome::Late);
 }
 
 #[test]
@@ -167,6 +234,37 @@ fn an_id_of_an_assignment_that_has_ended_is_fenced_unless_it_was_committed() {
     assert_eq!((desk.ack(&tokens[0]), desk.ack(&tokens[1])), (Outcome::Late, Outcome::Fenced));
 }
 
+#[test]
+fn a_partition_stalls_when_its_first_record_stays_that_for_long_or_comes_back_often() {
+    let now = Instant::now();
+    let mut desk = desk(1, 2, AckMode::Explicit, now);
+    let second = Duration::from_secs(1);
+    let stalled = |desk: &mut Desk, at| {
+        let stalled = desk.standing(at).stalled.into_iter();
+        stalled.map(|of| (of.partition.1, of.offset, of.attempts, of.stuck)).collect::<Vec<_>>()
+    };
+    assert_eq!(stalled(&mut desk, now + STALLED - second), []);
+    assert_eq!(stalled(&mut desk, now + STALLED), [(0, 0, 0, STALLED)]);
+    let late = now + STALLED;
+    for given in hand_out(&mut desk, (1, 0), 2, late) {
+        let token = desk.read(&given.id).expect("an id of this desk");
+        desk.ack(&token);
+    }
+    assert_eq!(stalled(&mut desk, late + STALLED), [], "nothing is held");
+    let later = late + STALLED;
+    desk.take(&partition(0), vec![event(0, 2)]);
+    for attempt in 1..=STALLED_ATTEMPTS {
+        assert_eq!(stalled(&mut desk, later + second), [], "before attempt {attempt}");
+        let given = hand_out(&mut desk, (1, 0), 1, later);
+        let token = desk.read(&given[0].id).expect("an id of this desk");
+        if attempt < STALLED_ATTEMPTS {
+            desk.nack(&token, Duration::ZERO, later);
+        }
+    }
+    assert_eq!(stalled(&mut desk, later + second), [(0, 2, STALLED_ATTEMPTS, second)]);
+    assert_eq!(desk.standing(later + 7 * second).oldest_lease, Some(7 * second));
+}
+
 /// What may happen to a desk with three partitions.
 #[derive(Clone, Debug)]
 enum Step {
@@ -228,7 +326,7 @@ proptest! {
                 Step::Wait(seconds) => {
                     now += Duration::from_secs(seconds);
                     desk.expire(now);
-                    held.retain(|given| given.until > now);
+                    held.retain(|given| given.until > Some(now));
                 }
             }
             let lowest = |place: usize| {

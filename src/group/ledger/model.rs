@@ -2,7 +2,8 @@
 
 use super::*;
 use proptest::prelude::*;
-use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::time::Duration;
 
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -11,7 +12,8 @@ const LEASE: Duration = Duration::from_secs(30);
 enum Event {
     Take { hole: u8 },
     Pass(u8),
-    HandOut { session: u64 },
+    HandOut { session: u64, open: bool },
+    Leave { session: u64, after: u64 },
     Ack { old: bool, back: i64 },
     UpTo { session: u64, less: u64 },
     Nack { back: i64, stale: bool, delay: u64 },
@@ -26,7 +28,9 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         6 => (0..2_u8).prop_map(|hole| Event::Take { hole }),
         1 => (0..3_u8).prop_map(Event::Pass),
-        6 => (0..3_u64).prop_map(|session| Event::HandOut { session }),
+        6 => (0..3_u64, prop::bool::weighted(0.3))
+            .prop_map(|(session, open)| Event::HandOut { session, open }),
+        1 => (0..3_u64, 0..40_u64).prop_map(|(session, after)| Event::Leave { session, after }),
         5 => (prop::bool::weighted(0.2), -2..12_i64).prop_map(|(old, back)| Event::Ack { old, back }),
         1 => (0..3_u64, 0..4_u64).prop_map(|(session, less)| Event::UpTo { session, less }),
         3 => (-2..12_i64, any::<bool>(), 0..40_u64)
@@ -46,8 +50,8 @@ struct Fate {
     given_up: bool,
     attempts: u32,
     holder: Option<Holder>,
-    /// Second at which its lease ends; none if it is under none.
-    lease: Option<u64>,
+    /// Second at which its lease ends, none if only with its session; none if it is under none.
+    lease: Option<Option<u64>>,
     /// Second from which on it may be handed out.
     since: u64,
 }
@@ -55,7 +59,9 @@ struct Fate {
 /// The naive model: a fate for each offset of this assignment, and every question answered by looking at all of them.
 struct Model {
     terms: Terms,
-    fates: HashMap<i64, Fate>,
+    /// Of how many keys offsets take turns; one is the whole partition, and with none there is no order.
+    keys: i64,
+    fates: BTreeMap<i64, Fate>,
     position: i64,
     revoked: bool,
 }
@@ -73,10 +79,29 @@ impl Model {
         self.open().filter(|(_, fate)| fate.lease.is_some()).count()
     }
 
-    fn next(&self, second: u64) -> Option<i64> {
+    fn lane(&self, offset: i64) -> Lane {
+        match self.keys {
+            0 => Lane::Free,
+            1 => Lane::Partition,
+            keys => Lane::Key((offset % keys).unsigned_abs()),
+        }
+    }
+
+    /// What a session may be handed: all that waits and is not delayed, and of whose lane nothing in front of it is delayed,
+    /// and no other session holds anything.
+    fn ready(&self, session: u64, second: u64) -> Vec<i64> {
         let waits = |fate: &Fate| fate.lease.is_none() && !fate.given_up;
-        let first = self.open().filter(|(_, fate)| waits(fate)).map(|(offset, _)| offset).min()?;
-        (!self.revoked && self.fates[&first].since <= second).then_some(first)
+        let open: Vec<_> = self.open().map(|(offset, fate)| (offset, fate.clone())).collect();
+        let may = |offset: i64, fate: &Fate| {
+            let beside = |other: i64| self.keys > 0 && self.lane(other) == self.lane(offset);
+            let delayed = |o: i64, f: &Fate| o <= offset && waits(f) && f.since > second;
+            let held = |f: &Fate| f.lease.is_some() && f.holder.is_some_and(|h| h.session != session);
+            waits(fate)
+                && fate.since <= second
+                && !open.iter().any(|(o, f)| beside(*o) && (delayed(*o, f) || held(f)))
+        };
+        let ready = open.iter().filter(|(offset, fate)| !self.revoked && may(*offset, fate));
+        ready.map(|(offset, _)| *offset).collect()
     }
 
     fn outcome(&self, same: bool, offset: i64) -> Outcome {
@@ -113,8 +138,8 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(terms: Terms, start: i64) -> Self {
-        let model = Model { terms, fates: HashMap::new(), position: start, revoked: false };
+    fn new(terms: Terms, keys: i64, start: i64) -> Self {
+        let model = Model { terms, keys, fates: BTreeMap::new(), position: start, revoked: false };
         let ledger = Ledger::new(1, start, terms);
         Self { ledger, model, epoch: Instant::now(), second: 0, sequence: 0, committed: start }
     }
@@ -132,7 +157,8 @@ impl Pair {
                 self.ledger.pass(last);
                 self.model.position = last + 1;
             }
-            Event::HandOut { session } => self.hand_out(session, now),
+            Event::HandOut { session, open } => self.hand_out(session, open, now),
+            Event::Leave { session, after } => self.leave(session, self.second + after),
             Event::Ack { old, back } => {
                 let offset = self.model.position - back;
                 let outcome = self.model.outcome(!old, offset);
@@ -167,8 +193,8 @@ impl Pair {
             Event::Reassign => {
                 let start = self.committed;
                 self.ledger = Ledger::new(self.ledger.assignment() + 1, start, self.model.terms);
-                self.model =
-                    Model { fates: HashMap::new(), position: start, revoked: false, terms: self.model.terms };
+                let Model { terms, keys, .. } = self.model;
+                self.model = Model { terms, keys, fates: BTreeMap::new(), position: start, revoked: false };
             }
         }
     }
@@ -176,24 +202,37 @@ impl Pair {
     fn take(&mut self, hole: i64) {
         if self.ledger.room() > 0 {
             let offset = self.model.position + hole;
-            self.ledger.take(offset, offset);
-            self.ledger.take(offset, offset); // Kafka's client may show a record twice
+            let lane = self.model.lane(offset);
+            self.ledger.take(offset, lane, offset);
+            self.ledger.take(offset, lane, offset); // Kafka's client may show a record twice
             self.model.fates.insert(offset, Fate::default());
             self.model.position = offset + 1;
         }
     }
 
-    fn hand_out(&mut self, session: u64, now: Instant) {
+    fn hand_out(&mut self, session: u64, open: bool, now: Instant) {
         self.sequence += 1;
-        let (next, holder) = (self.model.next(self.second), Holder { session, sequence: self.sequence });
-        assert_eq!(self.ledger.next(now).copied(), next);
-        let handed = self.ledger.hand_out(holder, now);
-        assert_eq!(handed.as_ref().map(|handed| handed.offset), next);
-        let Some(handed) = handed else { return };
-        let fate = self.model.fates.get_mut(&handed.offset).expect("it was taken");
+        let (ready, holder) =
+            (self.model.ready(session, self.second), Holder { session, sequence: self.sequence });
+        assert_eq!(self.ledger.ready(session, usize::MAX, now), ready);
+        assert_eq!(self.ledger.ready(session, 1, now), ready[..ready.len().min(1)]);
+        let Some(offset) = ready.first().copied() else { return };
+        let until = (!open).then(|| self.second + LEASE.as_secs());
+        let end = until.map(|second| self.at(second));
+        let fate = self.model.fates.get_mut(&offset).expect("it was taken");
         fate.attempts += 1;
-        (fate.holder, fate.lease) = (Some(holder), Some(self.second + LEASE.as_secs()));
-        assert_eq!((handed.attempt, *handed.record), (fate.attempts, handed.offset));
+        (fate.holder, fate.lease) = (Some(holder), Some(until));
+        let handed = self.ledger.hand_out(offset, holder, (now, end));
+        assert_eq!(handed, Some(Handed { attempt: fate.attempts, record: &offset }));
+        assert_eq!(self.ledger.hand_out(offset, holder, (now, end)), None, "nothing is handed out twice");
+    }
+
+    fn leave(&mut self, session: u64, second: u64) {
+        self.ledger.leave(session, self.at(second));
+        let mine = |fate: &&mut Fate| fate.holder.is_some_and(|holder| holder.session == session);
+        for fate in self.model.fates.values_mut().filter(mine) {
+            fate.lease = fate.lease.map(|end| Some(end.map_or(second, |end| end.min(second))));
+        }
     }
 
     fn nack(&mut self, offset: i64, stale: bool, delay: u64) {
@@ -212,13 +251,15 @@ impl Pair {
     }
 
     fn pass_time(&mut self, seconds: u64) {
+        let before = self.second;
         self.second += seconds;
-        let over = |fate: &Fate| fate.lease.is_some_and(|until| until <= self.second);
+        let over = |fate: &Fate| fate.lease.flatten().is_some_and(|until| until <= self.second);
         let offsets: Vec<i64> =
             self.model.open().filter(|(_, fate)| over(fate)).map(|(offset, _)| offset).collect();
-        if let Some(due) = self.ledger.due() {
-            assert!(offsets.is_empty() || due <= self.at(self.second), "a lease ends before it is due");
-        }
+        let due = self.ledger.due(self.at(before));
+        let in_time = due.is_some_and(|due| due <= self.at(self.second));
+        let new = offsets.iter().any(|offset| self.model.fates[offset].lease > Some(Some(before)));
+        assert!(in_time || !new, "a lease ends before it is due");
         assert_eq!(self.ledger.expire(self.at(self.second)), offsets.len());
         offsets.into_iter().for_each(|offset| self.model.end(offset, 0));
     }
@@ -240,6 +281,13 @@ impl Pair {
     fn compare(&self) {
         assert_eq!(self.ledger.prefix(), self.model.prefix());
         assert_eq!(self.ledger.in_flight(), self.model.in_flight());
+        for session in 0..3 {
+            let held = |fate: &Fate| {
+                fate.lease.is_some() && fate.holder.is_some_and(|holder| holder.session == session)
+            };
+            let count = self.model.open().filter(|(_, fate)| held(fate)).count();
+            assert_eq!(self.ledger.leased_by(session), count);
+        }
         let room = self.model.terms.window - self.model.open().count();
         assert_eq!(self.ledger.room(), if self.model.revoked { 0 } else { room });
         assert_eq!(self.ledger.drained(), self.model.revoked && self.model.in_flight() == 0);
@@ -247,9 +295,12 @@ impl Pair {
 
     /// Whatever happened, a patient worker gets every record that is left, and then all of it may be committed.
     fn work_off(&mut self) {
+        for session in 0..3 {
+            self.leave(session, self.second);
+        }
         self.pass_time(1_000);
-        while self.model.next(self.second).is_some() {
-            self.hand_out(7, self.at(self.second));
+        while !self.model.ready(7, self.second).is_empty() {
+            self.hand_out(7, true, self.at(self.second));
         }
         self.play(&Event::UpTo { session: 7, less: 0 });
         while self.model.open().any(|(_, fate)| fate.given_up) {
@@ -264,11 +315,11 @@ proptest! {
 
     #[test]
     fn a_ledger_does_what_the_naive_model_does(
-        window in 1..12_usize, max_attempts in prop::option::of(1..4_u32), start in 0..3_i64,
+        window in 1..12_usize, max_attempts in prop::option::of(1..4_u32), keys in 0..4_i64, start in 0..3_i64,
         events in prop::collection::vec(event(), 0..120),
     ) {
         let max_attempts = max_attempts.and_then(NonZeroU32::new);
-        let mut pair = Pair::new(Terms { window, lease: LEASE, max_attempts }, start);
+        let mut pair = Pair::new(Terms { window, lease: LEASE, max_attempts }, keys, start);
         for event in &events {
             pair.play(event);
             pair.compare();

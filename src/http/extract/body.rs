@@ -5,6 +5,7 @@
 
 use super::super::error::{ApiError, code};
 use axum::body::Body;
+use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -34,6 +35,16 @@ impl Bodies {
     /// Each may take `timeout`, and all together `most_bytes` at a time.
     pub fn new(timeout: Duration, most_bytes: usize) -> Self {
         Self { timeout, room: Arc::new(Semaphore::new(most_bytes.min(Semaphore::MAX_PERMITS))) }
+    }
+
+    /// The whole body of a request whose handler reads it as JSON, of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// As of [`read`](Self::read); a larger one is 400 `invalid_body`.
+    pub async fn take(&self, request: Request, limit: usize) -> Result<Bytes, ApiError> {
+        let (parts, body) = request.into_parts();
+        let too_large = || ApiError::new(code::INVALID_BODY, format!("it has more than {limit} bytes"));
+        self.read(body, &parts.headers, limit, too_large).await
     }
 
     /// The whole body, of at most `limit` bytes; `too_large` makes the refusal of a larger one.

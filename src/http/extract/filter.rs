@@ -1,4 +1,4 @@
-//! Which records are wanted, from a request's query: the same for streams and pages.
+//! Which records are wanted: one rule for the queries of streams and pages, and for the bodies of groups' polls.
 //!
 //! The names of `header.<name>` are open, so OpenAPI has no parameter for them; the operations' descriptions tell it.
 
@@ -7,10 +7,11 @@ use super::produce::decode_base64;
 use super::query::{Query, brief, invalid};
 use crate::record::Filter;
 use bytes::Bytes;
+use std::fmt::Display;
 use utoipa::IntoParams;
 
-/// What the name of a parameter that asks for a record header begins with.
-const HEADER: &str = "header.";
+/// What the name of a parameter, or of a body's member, that asks for a record header begins with.
+pub const HEADER: &str = "header.";
 
 /// The parameters that [`filter`] takes, as the document tells them.
 #[derive(IntoParams)]
@@ -43,26 +44,64 @@ pub struct FilterParameters {
 /// # Errors
 /// When a parameter has a value it cannot have, or two contradict each other.
 pub fn filter(query: &mut Query) -> Result<Option<Filter>, ApiError> {
-    let bytes = |texts: Vec<String>| texts.into_iter().map(Bytes::from).collect::<Vec<_>>();
-    let (texts, base64) = (bytes(query.all("key")), query.all("key_base64"));
-    let prefixes = bytes(query.all("key_prefix"));
-    if [texts.is_empty(), base64.is_empty(), prefixes.is_empty()].iter().filter(|empty| !**empty).count() > 1
-    {
-        return Err(invalid("key", "only one of key, key_base64 and key_prefix may be given"));
+    let wanted = Wanted {
+        keys: query.all("key"),
+        keys_base64: query.all("key_base64"),
+        key_prefixes: query.all("key_prefix"),
+        headers: query.under(HEADER, "header.<name>").into_iter().collect(),
+        conditions: query.all("where"),
+    };
+    wanted.filter(|name, why| invalid(name.unwrap_or("key"), why))
+}
+
+/// What a request asks of the records that it wants, as it was written.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// Keys, as text.
+    pub keys: Vec<String>,
+    /// Keys, in base64.
+    pub keys_base64: Vec<String>,
+    /// What keys begin with.
+    pub key_prefixes: Vec<String>,
+    /// The values of record headers, by name.
+    pub headers: Vec<(String, Vec<String>)>,
+    /// Conditions on the value.
+    pub conditions: Vec<String>,
+}
+
+impl Wanted {
+    /// The filter that lets through what is wanted; `None` is all.
+    ///
+    /// # Errors
+    /// What `refuse` makes of the reason, and of the name of what has a value it cannot have; of no name where two contradict
+    /// each other.
+    pub fn filter(
+        self,
+        refuse: impl Fn(Option<&str>, &dyn Display) -> ApiError,
+    ) -> Result<Option<Filter>, ApiError> {
+        let of = |name: &'static str| {
+            let refuse = &refuse;
+            move |why| refuse(Some(name), &why)
+        };
+        let bytes = |texts: Vec<String>| texts.into_iter().map(Bytes::from).collect::<Vec<_>>();
+        let given = [&self.keys, &self.keys_base64, &self.key_prefixes];
+        if given.iter().filter(|texts| !texts.is_empty()).count() > 1 {
+            return Err(refuse(None, &"only one of key, key_base64 and key_prefix may be given"));
+        }
+        let (name, keys) = if self.keys_base64.is_empty() {
+            ("key", bytes(self.keys))
+        } else {
+            let decoded = self.keys_base64.iter().map(|text| decode_base64(text)).collect::<Result<_, _>>();
+            ("key_base64", decoded.map_err(|why| refuse(Some("key_base64"), &why))?)
+        };
+        let filter =
+            Filter::default().with_key_prefixes(bytes(self.key_prefixes)).map_err(of("key_prefix"))?;
+        let mut filter = filter.with_keys(keys).map_err(of(name))?;
+        for (name, values) in self.headers {
+            let asked = filter.with_header(&name, bytes(values));
+            filter = asked.map_err(|why| refuse(Some(&format!("{HEADER}{}", brief(&name))), &why))?;
+        }
+        let filter = filter.with_conditions(&self.conditions).map_err(of("where"))?;
+        Ok((!filter.is_empty()).then_some(filter))
     }
-    let mut filter =
-        Filter::default().with_key_prefixes(prefixes).map_err(|why| invalid("key_prefix", why))?;
-    if base64.is_empty() {
-        filter = filter.with_keys(texts).map_err(|why| invalid("key", why))?;
-    } else {
-        let keys: Result<Vec<_>, _> = base64.iter().map(|text| decode_base64(text)).collect();
-        let keys = keys.map_err(|why| invalid("key_base64", why))?;
-        filter = filter.with_keys(keys).map_err(|why| invalid("key_base64", why))?;
-    }
-    for (name, values) in query.under(HEADER, "header.<name>") {
-        let asked = filter.with_header(&name, bytes(values));
-        filter = asked.map_err(|why| invalid(&format!("{HEADER}{}", brief(&name)), why))?;
-    }
-    filter = filter.with_conditions(&query.all("where")).map_err(|why| invalid("where", why))?;
-    Ok((!filter.is_empty()).then_some(filter))
 }

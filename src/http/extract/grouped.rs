@@ -5,18 +5,15 @@
 
 use super::super::error::{ApiError, code};
 use super::super::state::Limits;
-use super::produce::decode_base64;
-use super::query::brief;
-use crate::group::ledger::Terms;
-use crate::group::{AckMode, Acks, Appetite, Delivery, Nack, Poll};
-use crate::record::filter::FilterError;
-use crate::record::{Filter, GroupId, Isolation, Start, TopicName, ValueForm};
-use bytes::Bytes;
+use super::filter::{HEADER, Wanted};
+use super::query::{among, brief};
+use super::settings::{ACK_TIMEOUT, WINDOW, Wishes};
+use crate::group::{AckMode, Acks, Appetite, Delivery, Nack, Ordering, Poll, Work};
+use crate::record::{GroupId, Isolation, Start, TopicName, ValueForm};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::time::Duration;
 use utoipa::ToSchema;
 
@@ -41,13 +38,8 @@ const WAIT: (u64, u64) = (20_000, 55_000);
 /// The longest name of a session, in bytes.
 const MAX_SESSION: usize = 100;
 
-/// The bounds of the settings.
-const WINDOW: (usize, usize) = (1, 100_000);
-const ACK_TIMEOUT: (u64, u64) = (100, 43_200_000);
+/// The longest delay of a record that is given back, in milliseconds.
 const MAX_DELAY: u64 = 43_200_000;
-
-/// What the name of a member that asks for a record header begins with.
-const HEADER: &str = "header.";
 
 /// Ids of records, to be acknowledged or given back.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -132,6 +124,10 @@ pub struct PollRequest {
     /// and stays there.
     #[schema(default = "explicit", pattern = "^(explicit|written|none)$")]
     ack: Option<String>,
+    /// Setting: what records keep their order among while several clients work them off. `partition`: one client at a time has
+    /// records of a partition. `key`: one client at a time has records of a key; those without a key keep no order. `none`.
+    #[schema(default = "partition", pattern = "^(partition|key|none)$")]
+    ordering: Option<String>,
     /// Setting: how many records of a partition may be taken from Kafka and not yet acknowledged; `groups.window` if left out.
     #[schema(minimum = 1, maximum = 100_000)]
     window: Option<usize>,
@@ -200,7 +196,8 @@ pub fn poll(group: GroupId, body: &[u8], limits: Limits) -> Result<(Poll, ValueF
     let start = start(request.from.as_deref())?;
     let delivery = delivery(&request, headers, limits)?;
     let acks = gather(request.up_to, request.ids, request.nacks)?;
-    Ok((Poll { group, topics, delivery, start, acks, session, appetite, wait }, form))
+    let work = Work { group, topics, delivery, start };
+    Ok((Poll { work, acks, session, appetite, wait }, form))
 }
 
 fn delivery(
@@ -211,50 +208,31 @@ fn delivery(
     let isolations = [("committed", Isolation::Committed), ("uncommitted", Isolation::Uncommitted)];
     let modes = [AckMode::Explicit, AckMode::Written, AckMode::None].map(|mode| (mode.as_str(), mode));
     let ack = word("ack", request.ack.as_deref(), &modes)?;
-    let lease = limits.ack_timeout.as_millis().try_into().unwrap_or(ACK_TIMEOUT.1);
-    let lease = within("ack_timeout_ms", request.ack_timeout_ms.unwrap_or(lease), ACK_TIMEOUT)?;
-    let dead_letter = request.dead_letter.as_deref().map(TopicName::parse).transpose();
-    let dead_letter = dead_letter.map_err(|why| invalid(format!("dead_letter: {why}")))?;
-    if dead_letter.is_some() && request.max_attempts.is_none() {
-        return Err(invalid("`dead_letter` needs `max_attempts`: a record goes there when it is given up"));
-    }
-    if request.max_attempts.is_some() && ack != AckMode::Explicit {
-        return Err(invalid("`max_attempts` needs `ack` to be `explicit`: else a record is handed out once"));
-    }
-    let filter = filter(request, headers)?;
-    Ok(Delivery {
-        filter: (!filter.is_empty()).then(|| Arc::new(filter)),
-        isolation: word("isolation", request.isolation.as_deref(), &isolations)?,
+    let wanted = Wanted {
+        keys: request.key.clone(),
+        keys_base64: request.key_base64.clone(),
+        key_prefixes: request.key_prefix.clone(),
+        headers,
+        conditions: request.r#where.clone(),
+    };
+    let filter = wanted.filter(|name, why| match name {
+        Some(name) => invalid(format!("{name}: {why}")),
+        None => invalid(why),
+    });
+    let millis = |(least, most): (Duration, Duration)| (least.as_millis() as u64, most.as_millis() as u64);
+    let ack_timeout = request.ack_timeout_ms;
+    let ack_timeout = ack_timeout.map(|lease| within("ack_timeout_ms", lease, millis(ACK_TIMEOUT)));
+    let wishes = Wishes {
         ack,
-        terms: Terms {
-            window: within("window", request.window.unwrap_or(limits.window), WINDOW)?,
-            lease: Duration::from_millis(lease),
-            max_attempts: request.max_attempts,
-        },
-        dead_letter,
-    })
-}
-
-fn filter(request: &PollRequest, headers: Vec<(String, Vec<String>)>) -> Result<Filter, ApiError> {
-    let given = [&request.key, &request.key_base64, &request.key_prefix];
-    if given.iter().filter(|texts| !texts.is_empty()).count() > 1 {
-        return Err(invalid("only one of key, key_base64 and key_prefix may be given"));
-    }
-    let bytes = |texts: &[String]| texts.iter().cloned().map(Bytes::from).collect::<Vec<_>>();
-    let of = |name: &'static str| move |why: FilterError| invalid(format!("{name}: {why}"));
-    let decoded: Result<Vec<_>, _> = request.key_base64.iter().map(|text| decode_base64(text)).collect();
-    let decoded = decoded.map_err(|why| invalid(format!("key_base64: {why}")))?;
-    let keys = if decoded.is_empty() { bytes(&request.key) } else { decoded };
-    let mut filter = Filter::default()
-        .with_key_prefixes(bytes(&request.key_prefix))
-        .map_err(of("key_prefix"))?
-        .with_keys(keys)
-        .map_err(of("key"))?;
-    for (name, values) in headers {
-        let why = |why| invalid(format!("{HEADER}{}: {why}", brief(&name)));
-        filter = filter.with_header(&name, bytes(&values)).map_err(why)?;
-    }
-    filter.with_conditions(&request.r#where).map_err(of("where"))
+        ordering: word("ordering", request.ordering.as_deref(), &Ordering::WORDS)?,
+        isolation: word("isolation", request.isolation.as_deref(), &isolations)?,
+        filter: filter?,
+        window: request.window.map(|window| within("window", window, WINDOW)).transpose()?,
+        ack_timeout: ack_timeout.transpose()?.map(Duration::from_millis),
+        max_attempts: request.max_attempts,
+        dead_letter: request.dead_letter.clone(),
+    };
+    wishes.settle(limits, |name, why| invalid(format!("{name}: {why}")))
 }
 
 /// Takes the members out whose names are open.
@@ -311,11 +289,7 @@ fn word<T: Copy + Default>(
     words: &[(&'static str, T)],
 ) -> Result<T, ApiError> {
     let Some(given) = given else { return Ok(T::default()) };
-    let found = words.iter().find(|(word, _)| *word == given).map(|(_, meaning)| *meaning);
-    found.ok_or_else(|| {
-        let list = words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-        invalid(format!("{name}: `{}` is none of {list}", brief(given)))
-    })
+    among(given, words).map_err(|why| invalid(format!("{name}: {why}")))
 }
 
 fn within<T: PartialOrd + std::fmt::Display>(

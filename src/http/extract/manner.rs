@@ -112,22 +112,31 @@ pub fn negotiate(headers: &HeaderMap) -> Result<Form, ApiError> {
     Ok(if lines.rank() > events.rank() { Form::Lines } else { Form::Events { named } })
 }
 
-/// Reads how the stream is to be told, and whether failures are wanted as plain statuses.
+/// How any stream is told.
+pub struct Told {
+    /// The form of its frames.
+    pub format: Format,
+    /// The longest silence.
+    pub heartbeat: Duration,
+    /// Whether a heartbeat is an event that page code sees.
+    pub ping: bool,
+    /// About how long it lives; for ever, when `None`.
+    pub max_age: Option<Duration>,
+    /// Whether failures are wanted as plain statuses.
+    pub as_status: bool,
+}
+
+/// Takes from `query` how any stream is to be told.
 ///
 /// # Errors
 /// When a parameter has a value it cannot have, or two contradict each other.
-pub fn manner(form: Form, mut query: Query, limits: Limits, id: &str) -> Result<(Manner, bool), ApiError> {
+pub fn told(form: Form, query: &mut Query, limits: Limits) -> Result<Told, ApiError> {
     let value_alone = query.word("format", &[("envelope", false), ("value", true)])?.unwrap_or(false);
-    let value = value_form(&mut query)?;
-    let ids = query.word("ids", &[("event", Ids::Event), ("flush", Ids::Flush)])?;
-    let flush = query.duration("flush", FLUSH)?;
-    let on_slow = [("replay", OnSlow::Replay), ("skip", OnSlow::Skip), ("close", OnSlow::Close)];
-    let on_slow = query.word("on_slow", &on_slow)?.unwrap_or_default();
+    let value = value_form(query)?;
     let heartbeat = query.duration("heartbeat", HEARTBEAT)?;
     let ping = query.flag("ping")?;
     let max_age = query.duration("max_age", MAX_AGE)?;
     let as_status = query.word("errors", &[("fault", false), ("status", true)])?;
-    query.finish()?;
     let format = match (form, value_alone, value) {
         (Form::Lines, true, _) => return Err(invalid("format", "lines of JSON are envelopes")),
         (Form::Lines, false, value) => Format::Lines(value.unwrap_or_default()),
@@ -140,15 +149,35 @@ pub fn manner(form: Form, mut query: Query, limits: Limits, id: &str) -> Result<
         }
         (Form::Events { .. }, false, value) => Format::Events(value.unwrap_or_default()),
     };
+    Ok(Told {
+        format,
+        heartbeat: heartbeat.unwrap_or(limits.heartbeat),
+        ping,
+        max_age: max_age.or((form != Form::Lines).then_some(limits.max_age)),
+        as_status: as_status.unwrap_or(false),
+    })
+}
+
+/// Reads how a stream without a group is to be told, and whether failures are wanted as plain statuses.
+///
+/// # Errors
+/// When a parameter has a value it cannot have, or two contradict each other.
+pub fn manner(form: Form, mut query: Query, limits: Limits, id: &str) -> Result<(Manner, bool), ApiError> {
+    let ids = query.word("ids", &[("event", Ids::Event), ("flush", Ids::Flush)])?;
+    let flush = query.duration("flush", FLUSH)?;
+    let on_slow = [("replay", OnSlow::Replay), ("skip", OnSlow::Skip), ("close", OnSlow::Close)];
+    let on_slow = query.word("on_slow", &on_slow)?.unwrap_or_default();
+    let Told { format, heartbeat, ping, max_age, as_status } = told(form, &mut query, limits)?;
+    query.finish()?;
     let manner = Manner {
         format,
         ids: ids.unwrap_or_default(),
-        heartbeat: heartbeat.unwrap_or(limits.heartbeat),
+        heartbeat,
         ping,
         flush: flush.unwrap_or(limits.flush),
         on_slow,
-        max_age: max_age.or((form != Form::Lines).then_some(limits.max_age)),
+        max_age,
         not_json: not_json(id.to_owned()),
     };
-    Ok((manner, as_status.unwrap_or(false)))
+    Ok((manner, as_status))
 }

@@ -93,13 +93,7 @@ impl Query {
         name: &'static str,
         words: &[(&'static str, T)],
     ) -> Result<Option<T>, ApiError> {
-        self.parsed(name, |value| {
-            let found = words.iter().find(|(word, _)| *word == value);
-            let list = || words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-            found
-                .map(|(_, meaning)| *meaning)
-                .ok_or_else(|| format!("`{}` is none of {}", brief(value), list()))
-        })
+        self.parsed(name, |value| among(value, words))
     }
 
     /// A parameter that is `true` or `false`, and false when it is not given.
@@ -166,6 +160,16 @@ impl Query {
 /// A refusal of a parameter's value.
 pub fn invalid(name: &str, reason: impl Display) -> ApiError {
     ApiError::new(code::INVALID_PARAMETER, format!("{name}: {reason}"))
+}
+
+/// What a word means, of those that there are.
+///
+/// # Errors
+/// When it is none of them: a reason that names all.
+pub fn among<T: Copy>(given: &str, words: &[(&'static str, T)]) -> Result<T, String> {
+    let found = words.iter().find(|(word, _)| *word == given).map(|(_, meaning)| *meaning);
+    let list = || words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+    found.ok_or_else(|| format!("`{}` is none of {}", brief(given), list()))
 }
 
 /// The beginning of a caller's text, for a message.

@@ -5,8 +5,7 @@
 
 use super::super::arrival::{Arrival, is_operation};
 use super::super::error::ApiError;
-use crate::broadcast::Tally;
-use crate::telemetry::{Metrics, RequestLabels, Traffic, plain, plain_path};
+use crate::telemetry::{Metrics, RequestLabels, Tally, Traffic, plain, plain_path};
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderMap, HeaderName, Method, Version, header};

@@ -1,8 +1,8 @@
 //! What a poll of a group is answered with.
 
-use crate::group::{Given, Polled};
+use crate::group::Polled;
 use crate::record::ValueForm;
-use crate::wire::envelope;
+use crate::wire::ndjson;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::{BufMut, BytesMut};
@@ -27,7 +27,8 @@ fn body(polled: &Polled, form: ValueForm) -> BytesMut {
         if at > 0 {
             body.put_u8(b',');
         }
-        write(given, form, &mut body);
+        ndjson::write_held(&given.record, form, (given.attempt, &given.id), &mut body)
+            .expect("no form is asked for that a value may not have");
     }
     body.put_u8(b']');
     if let Some(lease) = polled.lease {
@@ -39,15 +40,4 @@ fn body(polled: &Polled, form: ValueForm) -> BytesMut {
     }
     body.put_u8(b'}');
     body
-}
-
-/// A record in its envelope, with its id, and its attempt where it is not the first.
-fn write(given: &Given, form: ValueForm, out: &mut BytesMut) {
-    out.put_u8(b'{');
-    envelope::write_members(&given.record, form, out)
-        .expect("no form is asked for that a value may not have");
-    if given.attempt > 1 {
-        out.put(format!(",\"attempt\":{}", given.attempt).as_bytes());
-    }
-    out.put(format!(",\"id\":\"{}\"}}", given.id).as_bytes());
 }

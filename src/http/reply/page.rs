@@ -3,8 +3,9 @@
 use super::super::observe::Outcome;
 use super::stream::LOSS;
 use super::tag;
-use crate::broadcast::{Gap, Page, Tally};
+use crate::broadcast::{Gap, Page};
 use crate::record::{Cursor, Loss};
+use crate::telemetry::Tally;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::{BufMut, Bytes, BytesMut};

@@ -2,7 +2,8 @@
 
 use super::super::error::ApiError;
 use super::super::observe::Outcome;
-use crate::broadcast::{Item, Stream};
+use crate::broadcast::{Admitted, Item, Stream};
+use crate::group;
 use crate::wire::Format;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, header};
@@ -37,14 +38,9 @@ pub fn respond(stream: Stream, format: Format, request_id: String) -> Response {
     let loss = stream.loss().map_or("none", |loss| loss.as_str());
     let outcome = Outcome::new(stream.tally());
     let told = Told { format, request_id, outcome: outcome.clone() };
-    let mut response = Body::new(Parts { stream, told }).into_response();
-    response.extensions_mut().insert(outcome);
+    let mut response = head(Body::new(Parts { stream, told }), format, outcome);
     response.extensions_mut().insert(SharesFrames);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
-    headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    headers.insert(header::VARY, HeaderValue::from_static("Accept, Origin"));
     headers.insert(LOSS, HeaderValue::from_static(loss));
     if start.len() <= MAX_START_BYTES
         && let Ok(start) = HeaderValue::try_from(start)
@@ -54,11 +50,53 @@ pub fn respond(stream: Stream, format: Format, request_id: String) -> Response {
     response
 }
 
+/// The response of a stream of a group, for which `admitted` is held.
+pub fn respond_held(
+    stream: group::Stream,
+    admitted: Admitted,
+    format: Format,
+    request_id: String,
+) -> Response {
+    let outcome = Outcome::new(stream.tally());
+    let told = Told { format, request_id, outcome: outcome.clone() };
+    let parts =
+        futures_util::stream::unfold((stream, told, admitted), async |(mut stream, told, admitted)| {
+            let bytes = match stream.next().await? {
+                group::Item::Frames(bytes) => bytes,
+                group::Item::Fault(error) => told.fault(error.into()),
+            };
+            Some((Ok::<_, Infallible>(bytes), (stream, told, admitted)))
+        });
+    head(Body::from_stream(parts), format, outcome)
+}
+
+/// A response with what proxies and browsers need to know of a stream.
+fn head(body: Body, format: Format, outcome: Arc<Outcome>) -> Response {
+    let mut response = body.into_response();
+    response.extensions_mut().insert(outcome);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
+    headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    headers.insert(header::VARY, HeaderValue::from_static("Accept, Origin"));
+    response
+}
+
 /// How a stream is told.
 struct Told {
     format: Format,
     request_id: String,
     outcome: Arc<Outcome>,
+}
+
+impl Told {
+    /// The frame of what ends a stream.
+    fn fault(&self, error: ApiError) -> Bytes {
+        let mut frame = BytesMut::new();
+        error.fault(&self.request_id, self.format, &mut frame);
+        self.outcome.fails(error);
+        frame.freeze()
+    }
 }
 
 /// A stream as a body.
@@ -79,12 +117,7 @@ impl http_body::Body for Parts {
         let bytes = match ready!(stream.poll_next(context)) {
             None => return Poll::Ready(None),
             Some(Item::Frames(bytes)) => bytes,
-            Some(Item::Fault(error)) => {
-                let (error, mut frame) = (ApiError::from(error), BytesMut::new());
-                error.fault(&told.request_id, told.format, &mut frame);
-                told.outcome.fails(error);
-                frame.freeze()
-            }
+            Some(Item::Fault(error)) => told.fault(error.into()),
         };
         Poll::Ready(Some(Ok(Frame::data(bytes))))
     }

@@ -6,6 +6,7 @@
 )]
 
 use super::record::{KeyEncoding, Record};
+use crate::group::AckMode;
 use crate::http::error::Problem;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -43,6 +44,14 @@ pub struct StreamEvents {
     end: End,
     #[schema(required = false)]
     ping: Ping,
+    /// In a group: partitions of the gateway's member that came to it.
+    #[schema(required = false)]
+    assigned: Moved,
+    /// In a group: partitions that are about to leave it. What is acknowledged at once does not come again.
+    #[schema(required = false)]
+    revoked: Moved,
+    #[schema(required = false)]
+    stalled: Stalled,
 }
 
 /// The first event: where the stream begins, and its terms.
@@ -50,25 +59,83 @@ pub struct StreamEvents {
 pub struct Ready {
     /// The topics that are read.
     topics: Vec<String>,
-    /// Where each partition begins.
-    #[schema(inline)]
+    /// Where each partition begins. Not in a group, which begins where it stands.
+    #[schema(inline, required = false)]
     positions: Positions,
-    /// Where each partition ended when the stream was opened.
-    #[schema(inline)]
+    /// Where each partition ended when the stream was opened. Not in a group.
+    #[schema(inline, required = false)]
     end: Positions,
-    /// The worst that happened to the position that was brought.
+    /// The worst that happened to the position that was brought. Not in a group.
+    #[schema(required = false)]
     loss: Loss,
+    /// In a group: its id.
+    #[schema(required = false)]
+    group: String,
+    /// In a group: how records are acknowledged.
+    #[schema(required = false)]
+    mode: AckMode,
+    /// In a group: what became of the id that the client brought.
+    #[schema(required = false)]
+    ack: Resumed,
+    /// In a group: how many records of a partition may be held.
+    #[schema(required = false, minimum = 1)]
+    window: usize,
+    /// In a group: how long a record waits for its acknowledgement.
+    #[schema(required = false, minimum = 100)]
+    ack_timeout_ms: i64,
     /// The longest silence.
     #[schema(minimum = 0)]
     heartbeat_ms: i64,
     /// The stream's lifetime, if it has one.
     #[schema(required = false, minimum = 0)]
-    max_age_ms: i64,
+    max_stuck_ms: i64,
     #[schema(required = false, schema_with = flush)]
     ids: String,
     /// `-N` found fewer records, though the log may hold more.
     #[schema(required = false)]
     short: bool,
+}
+
+/// What became of the id that the client of a group's stream brought.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum Resumed {
+    /// It brought none, or acknowledges otherwise.
+    None,
+    /// What it was sent up to it is acknowledged.
+    Done,
+    /// It stands for nothing any more: its record may come again.
+    Dropped,
+}
+
+/// Partitions of a group's member.
+#[derive(ToSchema)]
+pub struct Moved {
+    /// Their numbers, by topic.
+    #[schema(inline)]
+    partitions: BTreeMap<String, Vec<i32>>,
+}
+
+/// A partition of a group whose first record is not acknowledged, for five minutes or in ten attempts.
+#[derive(ToSchema)]
+pub struct Stalled {
+    /// The topic.
+    topic: String,
+    /// The partition.
+    #[schema(minimum = 0)]
+    partition: i32,
+    /// The offset of that record.
+    #[schema(minimum = 0)]
+    offset: i64,
+    /// How often it was handed out.
+    #[schema(minimum = 0)]
+    attempts: u32,
+    /// For how long it has been the first, in milliseconds.
+    #[schema(minimum = 0)]
+    stuck_ms: i64,
+    /// What acknowledges it; null if it was never handed out.
+    #[schema(required)]
+    id: Option<String>,
 }
 
 /// What happened to a position.
@@ -142,6 +209,7 @@ pub enum DrainReason {
     Lifetime,
     Shutdown,
     Slow,
+    Ack,
 }
 
 /// Something could not be read, or cannot be begun now.
@@ -186,6 +254,12 @@ pub struct StreamLine {
     /// The position behind this line.
     #[schema(required = false)]
     cursor: String,
+    /// Of a record of a group: what acknowledges it.
+    #[schema(required = false)]
+    id: String,
+    /// Of a record of a group: the how-manieth attempt this is; left out at the first.
+    #[schema(required = false, minimum = 2)]
+    attempt: u32,
 }
 
 /// The events that stand on lines.
@@ -200,6 +274,9 @@ pub enum LineEvent {
     Fault,
     End,
     Ping,
+    Assigned,
+    Revoked,
+    Stalled,
 }
 
 /// A word that is left out otherwise.

@@ -2,7 +2,7 @@
 
 use crate::access::{Access, Action, Caller};
 use crate::group::Groups;
-use crate::http::error::{ApiError, code};
+use crate::http::error::ApiError;
 use crate::http::extract::authorise;
 use crate::http::extract::body::Bodies;
 use crate::http::extract::group::{Group, GroupParameters};
@@ -36,9 +36,7 @@ pub async fn acknowledge(
 ) -> Result<Response, ApiError> {
     query.finish()?;
     authorise(&access, &caller, Action::JoinGroup(&group))?;
-    let (parts, body) = request.into_parts();
-    let too_large = || ApiError::new(code::INVALID_BODY, format!("it has more than {MAX_BODY_BYTES} bytes"));
-    let body = bodies.read(body, &parts.headers, MAX_BODY_BYTES, too_large).await?;
+    let body = bodies.take(request, MAX_BODY_BYTES).await?;
     groups.acknowledge(&group, &grouped::acks(&body)?)?;
     let no_store = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok((StatusCode::NO_CONTENT, [no_store]).into_response())

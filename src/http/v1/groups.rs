@@ -1,19 +1,22 @@
 //! `/v1/groups`: which consumer groups there are, how they stand, and deleting one.
 
+mod here;
 pub mod offsets;
 
 use crate::access::{Access, Action, Caller};
+use crate::group;
 use crate::http::error::ApiError;
 use crate::http::extract::authorise;
 use crate::http::extract::group::{Group, GroupParameters};
 use crate::http::extract::query::Query;
 use crate::http::reply;
 use crate::http::schema::refusals;
-use crate::kafka::Groups;
 use crate::kafka::groups::{GroupProtocol, GroupState, GroupSummary, Member, Standing};
+use crate::kafka::{Error, Groups};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use here::GroupHere;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -59,7 +62,11 @@ pub struct GroupListItem {
         "topic": "orders", "partition": 1, "committed": null, "end": 1001, "lag": null,
         "member": "till-4-6b1f4d0e-6a0f-4c1e-9a54-2f6a3b1d8c77"
     }],
-    "lag": 14
+    "lag": 14,
+    "here": {
+        "members": [{"topics": ["orders"], "phase": "consuming", "partitions": 2}],
+        "workers": 1, "in_flight": 14, "oldest_lease_ms": 1250, "stalled": []
+    }
 }))]
 pub struct GroupDescription {
     /// Its id (`group.id`).
@@ -78,6 +85,10 @@ pub struct GroupDescription {
     /// The sum of the lags that are known.
     #[schema(minimum = 0)]
     lag: i64,
+    /// What this gateway has of it, where its clients take part in it; else left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    here: Option<GroupHere>,
 }
 
 /// A member of a group.
@@ -203,21 +214,27 @@ pub async fn list(
 
 /// Describe a consumer group
 ///
-/// Its members, and in each partition what it has committed and how far that is from the end.
+/// Its members, and in each partition what it has committed and how far that is from the end; and what this gateway's clients
+/// hold of it. One that this gateway is just joining is told as `empty` until Kafka knows of it.
 #[utoipa::path(
     get, path = "/v1/groups/{group}", operation_id = "describe_group", tag = "groups",
     params(GroupParameters),
     responses((status = 200, description = "The group.", body = GroupDescription), refusals::DescribeGroup),
 )]
 pub async fn describe(
-    State(groups): State<Groups>,
+    (State(groups), State(grouped)): (State<Groups>, State<group::Groups>),
     State(access): State<Access>,
     (caller, Group(group)): (Caller, Group),
     query: Query,
 ) -> Result<Response, ApiError> {
     query.finish()?;
     authorise(&access, &caller, Action::DescribeGroup(&group))?;
-    let (described, standings) = groups.describe(&group).await?;
+    let described = groups.describe(&group).await;
+    let here = grouped.here(&group);
+    let (described, standings) = match described {
+        Err(Error::GroupNotFound(_)) if here.is_some() => Default::default(),
+        described => described?,
+    };
     Ok(reply::json(&GroupDescription {
         name: group.to_string(),
         state: described.state.as_str(),
@@ -226,6 +243,7 @@ pub async fn describe(
         members: described.members.into_iter().map(GroupMember::from).collect(),
         lag: standings.iter().filter_map(Standing::lag).sum(),
         partitions: standings.into_iter().map(GroupPartition::from).collect(),
+        here: here.map(GroupHere::from),
     }))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::access::{Access, Action, Caller};
 use crate::group::Groups;
-use crate::http::error::{ApiError, code};
+use crate::http::error::ApiError;
 use crate::http::extract::authorise;
 use crate::http::extract::body::Bodies;
 use crate::http::extract::group::{Group, GroupParameters};
@@ -42,12 +42,10 @@ pub async fn poll(
 ) -> Result<Response, ApiError> {
     query.finish()?;
     authorise(&access, &caller, Action::JoinGroup(&group))?;
-    let (parts, body) = request.into_parts();
-    let too_large = || ApiError::new(code::INVALID_BODY, format!("it has more than {MAX_BODY_BYTES} bytes"));
-    let body = bodies.read(body, &parts.headers, MAX_BODY_BYTES, too_large).await?;
+    let body = bodies.take(request, MAX_BODY_BYTES).await?;
     let (poll, form) = grouped::poll(group, &body, limits)?;
-    poll.topics.iter().try_for_each(|topic| authorise(&access, &caller, Action::Read(topic)))?;
-    if let Some(topic) = &poll.delivery.dead_letter {
+    poll.work.topics.iter().try_for_each(|topic| authorise(&access, &caller, Action::Read(topic)))?;
+    if let Some(topic) = &poll.work.delivery.dead_letter {
         authorise(&access, &caller, Action::Produce(topic))?;
     }
     Ok(reply::batch::respond(&groups.poll(poll).await?, form))

@@ -1,13 +1,17 @@
 //! `/v1/topics/{topics}/stream`: records as they come, by server-sent events or as lines of JSON.
 
+mod grouped;
+
 use crate::access::{Access, Caller};
 use crate::broadcast::{Broadcast, Client};
+use crate::group::Groups;
 use crate::http::arrival::Arrival;
 use crate::http::error::ApiError;
 use crate::http::extract::filter::FilterParameters;
 use crate::http::extract::manner::{Form, StreamParameters, manner, negotiate};
 use crate::http::extract::query::Query;
 use crate::http::extract::reading::{ReadingHeaders, ReadingParameters, reading};
+use crate::http::extract::working::{WorkingParameters, working};
 use crate::http::extract::{RequestId, Topics, TopicsParameters, authorise_reading};
 use crate::http::reply::stream;
 use crate::http::schema::refusals;
@@ -28,9 +32,13 @@ use axum::response::{IntoResponse, Response};
 /// `where`, there is `header.<name>=value`: a record header of that name, exact in case, has that value. It may be repeated: of
 /// one name any value will do, up to 100, and each of up to 16 names must be met; of several headers of one name in a record
 /// any will do. What is filtered out moves the position: a `checkpoint` tells it, at most once in 5 s.
+///
+/// With `group` the stream works a consumer group off. Then the ids are those of records, and acknowledge them; what is not
+/// acknowledged is handed out again. Filters and settings belong to the group: while a stream is open or a record is held all
+/// must ask for the same ones.
 #[utoipa::path(
     get, path = "/v1/topics/{topics}/stream", operation_id = "open_stream", tag = "records",
-    params(TopicsParameters, ReadingParameters, FilterParameters, StreamParameters, ReadingHeaders),
+    params(TopicsParameters, ReadingParameters, FilterParameters, StreamParameters, ReadingHeaders, WorkingParameters),
     responses(
         (status = 200, description = "The stream. Its events, and the data of each, are those of `StreamEvents`; its \
             lines are those of `StreamLine`. It ends between two of them.",
@@ -52,13 +60,18 @@ use axum::response::{IntoResponse, Response};
     extensions(("x-fault-codes" = json!(refusals::faults()))),
 )]
 pub async fn open(
-    State(broadcast): State<Broadcast>,
+    (State(broadcast), State(groups)): (State<Broadcast>, State<Groups>),
     (State(access), State(limits)): (State<Access>, State<Limits>),
     (caller, arrival, Topics(topics), RequestId(id)): (Caller, Arrival, Topics, RequestId),
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, ApiError> {
     let form = negotiate(&headers)?;
+    let client = Client { address: arrival.peer, principal: caller.to_string() };
+    if let Some(group) = query.one("group")? {
+        let working = working(&topics, &group, (form, query), &headers, limits)?;
+        return grouped::open((broadcast, groups), (&access, &caller, &client), working, (form, id)).await;
+    }
     let reading = reading(topics, &mut query, &headers, limits)?;
     let (manner, as_status) = manner(form, query, limits, &id)?;
     authorise_reading(&access, &caller, &reading.topics)?;
@@ -67,7 +80,6 @@ pub async fn open(
         let no_store = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         return Ok((StatusCode::NO_CONTENT, [no_store]).into_response());
     }
-    let client = Client { address: arrival.peer, principal: caller.to_string() };
     let (format, brought) = (manner.format, reading.cursor().map(Cursor::to_string));
     match broadcast.open(reading, manner, &client).await.map_err(ApiError::from) {
         Ok(stream) => Ok(stream::respond(stream, format, id)),

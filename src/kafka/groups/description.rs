@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 pub type Offsets = BTreeMap<(TopicName, i32), i64>;
 
 /// What a group is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GroupState {
     /// It has no members.
+    #[default]
     Empty,
     /// Its members have their partitions.
     Stable,
@@ -87,8 +88,8 @@ pub struct GroupSummary {
     pub members: Option<usize>,
 }
 
-/// A group as Kafka describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A group as Kafka describes it. The default is one of which Kafka knows nothing yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GroupDescription {
     /// What it is doing.
     pub state: GroupState,

@@ -105,7 +105,7 @@ async fn every_block_of_the_gateway_has_data(context: Context) {
     while !stream.raw.ends_with(b"\n\n") || !stream.raw.windows(6).any(|bytes| bytes == b": last") {
         assert!(stream.more().await, "the stream goes on");
     }
-    let text = String::from_utf8(stream.raw).expect("text");
+    let text = String::from_utf8(stream.raw.clone()).expect("text");
     let blocks: Vec<_> = text.trim_end_matches("\n\n").split("\n\n").collect();
     assert_eq!(blocks.len(), 5, "ready, three records, caught-up: {text}");
     for block in blocks {

@@ -147,7 +147,8 @@ async fn every_client_of_kafka_is_heard_and_an_outage_does_not_fill_the_log(cont
 }
 
 async fn secrets_are_in_no_line(context: Context) {
-    const SECRETS: [&str; 5] = ["hunter2", "sesame", "bearer-token", "cookie-value", "in-the-url"];
+    const SECRETS: [&str; 6] =
+        ["hunter2", "sesame", "shared-by-gateways", "bearer-token", "cookie-value", "in-the-url"];
     let broker = context.own_broker().await;
     let bootstrap = broker.broker().bootstrap();
     for (mechanism, format) in [("PLAIN", "text"), ("SCRAM-SHA-256", "json")] {
@@ -161,6 +162,7 @@ async fn secrets_are_in_no_line(context: Context) {
             ("SLUICEGATE_KAFKA__PROPERTIES__SASL__USERNAME", "gateway"),
             ("SLUICEGATE_KAFKA__PROPERTIES__SASL__PASSWORD", "hunter2"),
             ("SLUICEGATE_KAFKA__PROPERTIES__SSL__KEY__PASSWORD", "sesame"),
+            ("SLUICEGATE_GROUPS__SHARED_SECRET", "shared-by-gateways"),
         ]);
         let gateway = child.gateway().await;
         for version in [reqwest::Version::HTTP_11, reqwest::Version::HTTP_2] {

@@ -1,6 +1,6 @@
 //! A group as its clients see it, and as the brokers do.
 
-use crate::harness::{Context, Gateway, Kafka, Reply, off_thread, send, until};
+use crate::harness::{Context, Gateway, Kafka, Lines, Reply, Sse, off_thread, send, until};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::{Value, json};
@@ -86,8 +86,13 @@ impl Worked {
 
     /// A request to the group, to be completed.
     pub fn posting(&self, what: &str) -> reqwest::RequestBuilder {
+        self.gateway.request("POST", &format!("{}/{what}", self.path()))
+    }
+
+    /// The path of the group.
+    pub fn path(&self) -> String {
         let group = percent_encoding::utf8_percent_encode(&self.group, percent_encoding::NON_ALPHANUMERIC);
-        self.gateway.request("POST", &format!("/v1/groups/{group}/{what}"))
+        format!("/v1/groups/{group}")
     }
 
     /// One poll; none if there was nothing.
@@ -103,6 +108,37 @@ impl Worked {
     /// Polls until there is something.
     pub async fn next(&self, more: Value) -> Batch {
         until("the group is handed something", || async { self.poll(more.clone()).await }).await
+    }
+
+    /// A stream of the group from the beginning of the topic.
+    pub async fn stream(&self, query: &str) -> Sse {
+        Sse::open(self.streaming(query)).await
+    }
+
+    /// The same as lines.
+    pub async fn lines(&self, query: &str) -> Lines {
+        self.gateway.lines(&self.topic, &self.asked(query)).await
+    }
+
+    /// A stream to be opened.
+    pub fn streaming(&self, query: &str) -> reqwest::RequestBuilder {
+        self.gateway.streaming(&self.topic, &self.asked(query))
+    }
+
+    fn asked(&self, query: &str) -> String {
+        let group = percent_encoding::utf8_percent_encode(&self.group, percent_encoding::NON_ALPHANUMERIC);
+        format!("group={group}&from=earliest&{query}")
+    }
+
+    /// What its gateway has of the group; null where that is nothing.
+    pub async fn here(&self) -> Value {
+        let reply = self.gateway.get(&self.path()).await;
+        if reply.status == 404 { Value::Null } else { reply.json(200)["here"].clone() }
+    }
+
+    /// Waits until its gateway has this of the group.
+    pub async fn until_here(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+        until(what, || async { Some(self.here().await).filter(&is) }).await
     }
 
     /// Acknowledges records by their ids.

@@ -4,7 +4,7 @@ use super::Worked;
 use crate::harness::{Context, Test, until};
 use crate::tests;
 use kafka_protocol::messages::ApiKey;
-use serde_json::json;
+use serde_json::{Value, json};
 use sluicegate::config::GroupProtocol;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -51,7 +51,7 @@ async fn an_empty_poll_answers_as_soon_as_there_is_a_record(context: Context) {
             (batch, Instant::now())
         };
         let writing = async {
-            tokio::time::sleep(Duration::from_millis(30)).await;
+            worked.until_here("the poll waits", |here| here["workers"] == 1).await;
             worked.write(0, [number]).await;
             Instant::now()
         };
@@ -121,12 +121,9 @@ async fn a_second_gateway_takes_its_share_and_what_is_acknowledged_in_time_comes
     let body = second.asking(&json!({"wait_ms": 10_000}));
     let joining = second.post("poll", &body);
     let acking = async {
-        until("the second gateway joins", || async {
-            (second.gateway.metric("sluicegate_group_members").await == 1).then_some(())
-        })
-        .await;
-        // While the partitions are being given up, their acknowledgements still count.
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        let gives_up = |here: &Value| here["members"][0]["partitions"].as_u64().is_some_and(|left| left < 4);
+        worked.until_here("the first gives partitions up", gives_up).await;
+        // Meanwhile their acknowledgements still count.
         worked.ack(&ids).await;
         worked.until_committed(&[3, 3, 3, 3]).await;
         for partition in 0..4 {
@@ -135,7 +132,7 @@ async fn a_second_gateway_takes_its_share_and_what_is_acknowledged_in_time_comes
     };
     let (reply, ()) = tokio::join!(joining, acking);
     let mut seen: Vec<(i64, i64)> = Vec::new();
-    let mut take = |body: serde_json::Value| {
+    let mut take = |body: Value| {
         for record in body["records"].as_array().into_iter().flatten() {
             let number = |name: &str| record[name].as_i64().expect("a number");
             seen.push((number("partition"), number("offset")));

@@ -1,7 +1,7 @@
 //! What a poll and an acknowledgement may not ask for, and who may not ask.
 
 use super::Worked;
-use crate::harness::{Context, Test, send};
+use crate::harness::{Context, Sse, Test, send};
 use crate::tests;
 use serde_json::json;
 
@@ -12,6 +12,8 @@ pub fn tests() -> Vec<Test> {
         a_strangers_page_takes_no_part_in_a_group,
         a_group_may_have_nearly_any_name,
         a_query_is_refused,
+        what_does_not_go_with_a_group_is_no_parameter_of_its_stream,
+        a_strangers_page_opens_no_stream_of_a_group,
     ]
 }
 
@@ -37,6 +39,7 @@ async fn a_body_that_is_not_what_is_needed_is_refused(context: Context) {
         json!({"value": "json"}),
         json!({"ack": "reconnect"}),
         json!({"window": 0}),
+        json!({"ordering": "topic"}),
         json!({"ack_timeout_ms": 99}),
         json!({"max_attempts": 0}),
         json!({"dead_letter": "grave"}),
@@ -111,4 +114,56 @@ async fn a_query_is_refused(context: Context) {
         let reply = send(worked.posting(&format!("{what}?max=1")).body("{}")).await;
         reply.refusal(400, "unknown_parameter");
     }
+}
+
+async fn what_does_not_go_with_a_group_is_no_parameter_of_its_stream(context: Context) {
+    let worked = Worked::new(&context, context.gateway().await, 1).await;
+    for query in [
+        "until=now",
+        "partition=0",
+        "ids=flush",
+        "on_slow=skip",
+        "on_loss=fail",
+        "flush=5ms",
+        "value=json",
+        "ack=later",
+        "ordering=topic",
+        "window=0",
+        "window=100001",
+        "ack_timeout=99ms",
+        "ack_timeout=30",
+        "max_attempts=0",
+        "dead_letter=grave",
+        "max_attempts=1&dead_letter=a%20b",
+        "max_attempts=1&ack=written",
+        "key=a&key_prefix=b",
+    ] {
+        send(worked.streaming(query)).await.refusal(400, "invalid_parameter");
+    }
+    for from in ["-5", "0:1", "1.", "0:1,1:2"] {
+        let path = format!("/v1/topics/{}/stream?group=g&from={from}", worked.topic);
+        worked.gateway.get(&path).await.refusal(400, "invalid_parameter");
+    }
+    send(worked.streaming("session=a")).await.refusal(400, "unknown_parameter");
+    worked.gateway.get("/v1/topics/*/stream?group=g").await.refusal(400, "invalid_topic");
+    let path = format!("/v1/topics/{}/stream?group=", worked.topic);
+    worked.gateway.get(&path).await.refusal(400, "invalid_group");
+    let path = format!("/v1/topics/{}/stream?group=g", context.name("nowhere"));
+    worked.gateway.get(&path).await.refusal(404, "topic_not_found");
+}
+
+async fn a_strangers_page_opens_no_stream_of_a_group(context: Context) {
+    let worked = Worked::new(&context, context.gateway().await, 1).await;
+    worked.write(0, [1]).await;
+    for (name, value) in [("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")] {
+        send(worked.streaming("").header(name, value)).await.refusal(403, "cross_site");
+        let path = format!("/v1/topics/{}/stream?from=earliest&%67rou%70={}", worked.topic, worked.group);
+        send(worked.gateway.request("GET", &path).header(name, value)).await.refusal(403, "cross_site");
+    }
+    let mut plain = Sse::open(
+        worked.gateway.streaming(&worked.topic, "from=earliest").header("origin", "https://evil.example"),
+    )
+    .await;
+    assert_eq!(plain.records(1).await.len(), 1, "a stream without a group moves nothing");
+    assert_eq!(worked.committed(1).await, [-1], "nobody has joined");
 }

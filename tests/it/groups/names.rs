@@ -1,12 +1,16 @@
 //! Group ids: nearly any text is one, and has to come through a path whole.
 
 use super::{offsets, path};
-use crate::harness::{Context, Test, send};
+use crate::harness::{Context, Socket, Test, send};
 use crate::tests;
 use serde_json::json;
 
 pub fn tests() -> Vec<Test> {
-    tests![a_group_of_any_name_can_be_asked_for, what_no_group_can_be_called_is_refused]
+    tests![
+        a_group_of_any_name_can_be_asked_for,
+        groups_that_are_steps_of_a_path_are_told_to_who_sends_it_as_it_stands,
+        what_no_group_can_be_called_is_refused,
+    ]
 }
 
 async fn a_group_of_any_name_can_be_asked_for(context: Context) {
@@ -51,6 +55,26 @@ async fn a_group_of_any_name_can_be_asked_for(context: Context) {
         let deleted = send(gateway.request("DELETE", &path(&group))).await;
         assert_eq!(deleted.status, 204, "{name:?}: {}", deleted.text());
         gateway.get(&path(&group)).await.refusal(404, "group_not_found");
+    }
+}
+
+async fn groups_that_are_steps_of_a_path_are_told_to_who_sends_it_as_it_stands(context: Context) {
+    let own = context.own_broker().await;
+    let (gateway, kafka) = (context.gateway_before(&own, |_| {}).await, own.kafka());
+    kafka.create_topic("read", 1, &[]).await;
+    let mut socket = Socket::connect(gateway.address()).await;
+    for (group, paths) in [(".", [".", "%2E"]), ("..", ["..", "%2e."])] {
+        kafka.commit(group, "read", &[(0, 0)]).await;
+        for path in paths {
+            // Most clients take the step, however its dots are written.
+            assert_eq!(gateway.get(&format!("/v1/groups/{path}")).await.status, 404, "{path}");
+            let head = format!("GET /v1/groups/{path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            socket.write(&head).await;
+            let (head, body) = socket.reply().await;
+            assert!(head.starts_with("http/1.1 200"), "{path}: {head}{body}");
+            let told: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+            assert_eq!((&told["name"], &told["state"]), (&json!(group), &json!("empty")), "{path}");
+        }
     }
 }
 

@@ -1,43 +1,28 @@
 //! A client of newline-delimited JSON: each line as it came, and what it says.
 
-use super::declared::{Asked, exchange};
-use super::wait::within;
-use bytes::Bytes;
-use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
-use reqwest::header::HeaderMap;
+use super::opened::Opened;
 use serde_json::Value;
+use std::ops::Deref;
 
 /// An open stream of lines.
 pub struct Lines {
-    asked: Asked,
-    pub status: u16,
-    pub headers: HeaderMap,
-    /// Everything that came so far, byte for byte.
-    pub raw: Vec<u8>,
-    /// How much of it was given out as lines.
+    opened: Opened,
+    /// How much of what came was given out as lines.
     told: usize,
-    body: BoxStream<'static, reqwest::Result<Bytes>>,
+}
+
+impl Deref for Lines {
+    type Target = Opened;
+
+    fn deref(&self) -> &Opened {
+        &self.opened
+    }
 }
 
 impl Lines {
     /// Sends the request and reads the head.
     pub async fn open(request: reqwest::RequestBuilder) -> Self {
-        let (asked, response) = within("a stream's head", exchange(request)).await;
-        asked.expect(response.status().as_u16(), response.headers(), None);
-        Self {
-            asked,
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            raw: Vec::new(),
-            told: 0,
-            body: response.bytes_stream().boxed(),
-        }
-    }
-
-    /// A header's value; empty when it is not there.
-    pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().expect("plain text"))
+        Self { opened: Opened::by(request).await, told: 0 }
     }
 
     /// The next line, or `None` when the stream ended in good order, which is between two lines.
@@ -54,11 +39,10 @@ impl Lines {
                 }
                 return Some(line);
             }
-            let Some(chunk) = within("more of the stream", self.body.next()).await else {
-                assert_eq!(rest, b"", "it ends amid a line");
+            if self.opened.more().await.is_none() {
+                assert_eq!(&self.raw[self.told..], b"", "it ends amid a line");
                 return None;
-            };
-            self.raw.extend_from_slice(&chunk.expect("the stream goes on"));
+            }
         }
     }
 

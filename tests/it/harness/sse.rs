@@ -3,14 +3,10 @@
 //!
 //! It never reconnects: tests do that by hand, with the id that they were given.
 
-use super::declared::{Asked, exchange};
-use super::wait::within;
-use bytes::Bytes;
-use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
-use reqwest::header::HeaderMap;
+use super::opened::Opened;
 use serde_json::Value;
 use std::collections::VecDeque;
+use std::ops::Deref;
 use std::time::Duration;
 
 /// One dispatched event (HTML, "9.2.6 Interpreting an event stream").
@@ -124,35 +120,23 @@ impl Parser {
 
 /// An open stream.
 pub struct Sse {
-    asked: Asked,
-    pub status: u16,
-    pub headers: HeaderMap,
-    /// Everything that came so far, byte for byte.
-    pub raw: Vec<u8>,
+    opened: Opened,
     pub parser: Parser,
     ready: VecDeque<Event>,
-    body: BoxStream<'static, reqwest::Result<Bytes>>,
+}
+
+impl Deref for Sse {
+    type Target = Opened;
+
+    fn deref(&self) -> &Opened {
+        &self.opened
+    }
 }
 
 impl Sse {
     /// Sends the request and reads the head.
     pub async fn open(request: reqwest::RequestBuilder) -> Self {
-        let (asked, response) = within("a stream's head", exchange(request)).await;
-        asked.expect(response.status().as_u16(), response.headers(), None);
-        Self {
-            asked,
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            raw: Vec::new(),
-            parser: Parser::default(),
-            ready: VecDeque::new(),
-            body: response.bytes_stream().boxed(),
-        }
-    }
-
-    /// A header's value; empty when it is not there.
-    pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().expect("plain text"))
+        Self { opened: Opened::by(request).await, parser: Parser::default(), ready: VecDeque::new() }
     }
 
     /// The next event, or `None` when the stream ended in good order. A connection that breaks is a failure.
@@ -172,9 +156,7 @@ impl Sse {
 
     /// Reads on; whether there was more.
     pub async fn more(&mut self) -> bool {
-        let Some(chunk) = within("more of the stream", self.body.next()).await else { return false };
-        let chunk = chunk.expect("the stream goes on");
-        self.raw.extend_from_slice(&chunk);
+        let Some(chunk) = self.opened.more().await else { return false };
         self.parser.take(&chunk, &mut self.ready);
         true
     }

@@ -4,11 +4,13 @@ use super::gateway_as;
 use crate::harness::{Context, Gateway, Operation::*, Reply, Resource, Test, send, until};
 use crate::tests;
 use serde_json::json;
+use std::time::{Duration, Instant};
 
 pub fn tests() -> Vec<Test> {
     tests![
         a_group_is_seen_moved_and_deleted_by_a_right_for_each needs [Sasl],
         a_topic_that_may_only_be_seen_holds_the_whole_move_back needs [Sasl],
+        a_group_that_is_not_there_is_not_found_by_who_may_see_groups_alone needs [Sasl],
     ]
 }
 
@@ -97,4 +99,14 @@ async fn a_topic_that_may_only_be_seen_holds_the_whole_move_back(context: Contex
     }
     let body = json!({"topics": {&open: "earliest"}}).to_string();
     gateway.put(&format!("{path}/offsets"), body).await.json(200);
+}
+
+/// On a cluster that never had a group nobody coordinates one, and the topic that would tell why may not be seen.
+async fn a_group_that_is_not_there_is_not_found_by_who_may_see_groups_alone(context: Context) {
+    let (gateway, cluster) = (gateway_as(&context, "gateway").await, context.cluster());
+    let path = format!("/v1/groups/{}", context.name("none"));
+    cluster.allow("gateway", &[(Resource::Groups(context.prefix()), Describe)]).await;
+    let begun = Instant::now();
+    granted(|| gateway.get(&path)).await.refusal(404, "group_not_found");
+    assert!(begun.elapsed() < Duration::from_secs(10), "after {:?}", begun.elapsed());
 }

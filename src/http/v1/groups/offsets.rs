@@ -94,9 +94,7 @@ pub async fn put(
     let dry_run = query.flag("dry_run")?;
     query.finish()?;
     authorise(&access, &caller, Action::MoveGroup(&group))?;
-    let (parts, body) = request.into_parts();
-    let too_large = || ApiError::new(code::INVALID_BODY, format!("it has more than {MAX_BODY_BYTES} bytes"));
-    let body = bodies.read(body, &parts.headers, MAX_BODY_BYTES, too_large).await?;
+    let body = bodies.take(request, MAX_BODY_BYTES).await?;
     let targets = wanted::parse(&body).map_err(|reason| ApiError::new(code::INVALID_BODY, reason))?;
     targets.keys().try_for_each(|topic| authorise(&access, &caller, Action::Read(topic)))?;
     let moved = groups.reposition(&group, &targets, dry_run).await?;

@@ -115,9 +115,7 @@ pub async fn create(
     let dry_run = query.flag("dry_run")?;
     query.finish()?;
     authorise(&access, &caller, Action::CreateTopic(&name))?;
-    let (parts, body) = request.into_parts();
-    let too_large = || ApiError::new(code::INVALID_BODY, format!("it has more than {MAX_BODY_BYTES} bytes"));
-    let spec = parse(&bodies.read(body, &parts.headers, MAX_BODY_BYTES, too_large).await?)?;
+    let spec = parse(&bodies.take(request, MAX_BODY_BYTES).await?)?;
     let (status, result) = match admin.create(&name, &spec, dry_run).await {
         Ok(()) if dry_run => (StatusCode::OK, CreationResult::WouldCreate),
         Ok(()) => {

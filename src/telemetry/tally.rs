@@ -12,6 +12,8 @@ pub enum End {
     Lifetime,
     /// It was too slow.
     Slow,
+    /// It was time for its client to come back, which acknowledges what it was given.
+    Ack,
     /// The gateway was about to end.
     Shutdown,
     /// The end that was asked for was reached.
@@ -22,8 +24,8 @@ pub enum End {
 
 impl End {
     /// Every reason.
-    pub const ALL: [Self; 6] =
-        [Self::Client, Self::Lifetime, Self::Slow, Self::Shutdown, Self::Until, Self::Fault];
+    pub const ALL: [Self; 7] =
+        [Self::Client, Self::Lifetime, Self::Slow, Self::Ack, Self::Shutdown, Self::Until, Self::Fault];
 
     /// The word used in logs and metrics, and to clients where they are told.
     pub fn as_str(self) -> &'static str {
@@ -31,6 +33,7 @@ impl End {
             Self::Client => "client",
             Self::Lifetime => "lifetime",
             Self::Slow => "slow",
+            Self::Ack => "ack",
             Self::Shutdown => "shutdown",
             Self::Until => "until",
             Self::Fault => "fault",
@@ -61,12 +64,13 @@ impl Tally {
         self.end.get().map(|end| end.as_str())
     }
 
-    pub(super) fn records_given(&self, records: u64) {
+    /// So many more records were given.
+    pub fn records_given(&self, records: u64) {
         self.records.fetch_add(records, Relaxed);
     }
 
     /// It ends for this reason, unless it has ended already; the reason that counts.
-    pub(super) fn ends(&self, end: End) -> End {
+    pub fn ends(&self, end: End) -> End {
         *self.end.get_or_init(|| end)
     }
 }
