@@ -15,13 +15,17 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 /// Path and content.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 10] = [
     ("/examples/", include_str!("../../examples/index.html")),
     ("/examples/index.html", include_str!("../../examples/index.html")),
     ("/examples/watch.html", include_str!("../../examples/watch.html")),
     ("/examples/curl.sh", include_str!("../../examples/curl.sh")),
     ("/examples/client.py", include_str!("../../examples/client.py")),
     ("/examples/client.mjs", include_str!("../../examples/client.mjs")),
+    ("/examples/queue.html", include_str!("../../examples/queue.html")),
+    ("/examples/worker.sh", include_str!("../../examples/worker.sh")),
+    ("/examples/worker.py", include_str!("../../examples/worker.py")),
+    ("/examples/worker.mjs", include_str!("../../examples/worker.mjs")),
 ];
 
 /// A route for each file.

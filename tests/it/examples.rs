@@ -4,13 +4,15 @@ mod clients;
 mod pages;
 mod service;
 mod shell;
+mod workers;
 
 use crate::harness::{Program, Test};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub fn tests() -> Vec<Test> {
-    [clients::tests(), pages::tests(), service::tests(), shell::tests()].into_iter().flatten().collect()
+    let tests = [clients::tests(), pages::tests(), service::tests(), shell::tests(), workers::tests()];
+    tests.into_iter().flatten().collect()
 }
 
 /// A file of the folder.

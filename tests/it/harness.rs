@@ -36,7 +36,7 @@ pub use browser::{Browser, chromium};
 pub use capability::Capability;
 pub use child::Child;
 pub use cluster::{Cluster, Operation, Resource, Secure};
-pub use context::{Context, OwnBroker};
+pub use context::{Context, OwnBroker, fixed_address};
 pub use declared::{Asked, DECLARED};
 pub use frames::Frames;
 pub use gateway::{Gateway, send};

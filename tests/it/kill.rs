@@ -8,11 +8,10 @@ mod check;
 mod viewer;
 mod writer;
 
-use crate::harness::{Context, CursorReader, Gateway, Test, Wire, seed};
+use crate::harness::{Context, CursorReader, Gateway, Test, Wire, fixed_address, seed};
 use crate::tests;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -93,12 +92,4 @@ async fn a_gateway_that_is_killed_loses_nothing_acknowledged_and_no_viewer_notic
     for watched in viewers.join_all().await {
         check::viewer(&watched, &all, &ledger, seed);
     }
-}
-
-/// A loopback address that no other socket is given by chance: its port is below those that systems hand out.
-fn fixed_address(random: &mut StdRng) -> SocketAddr {
-    let free = (0..100).map(|_| SocketAddr::from(([127, 0, 0, 1], random.random_range(15_000..30_000))));
-    free.into_iter()
-        .find(|address| TcpListener::bind(address).is_ok())
-        .expect("one port of a hundred is free")
 }

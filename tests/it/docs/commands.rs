@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 pub fn tests() -> Vec<Test> {
     tests![
-        every_curl_of_the_book_works_as_it_stands needs [Curl],
+        every_curl_of_the_book_works_as_it_stands needs [Curl, Jq],
         a_command_that_fails_or_is_not_refused_is_noticed needs [Curl],
     ]
 }

@@ -1,7 +1,7 @@
 //! `/examples/`: what `dev` serves there, that `serve` does not, and the page that watches topics in a browser.
 
 use crate::dev::ports::{DEV, gateway};
-use crate::harness::{Browser, Child, Context, Gateway, Test};
+use crate::harness::{Browser, Child, Context, Gateway, Kafka, Test, until};
 use crate::tests;
 
 pub fn tests() -> Vec<Test> {
@@ -10,6 +10,7 @@ pub fn tests() -> Vec<Test> {
         serve_has_no_examples,
         the_watch_page_shows_records_as_text_and_writes_one needs [Chromium],
         the_watch_page_goes_on_where_it_was_paused_and_says_why_it_was_refused needs [Chromium],
+        the_queue_page_works_a_topic_off_and_acknowledges_by_coming_back needs [Chromium],
     ]
 }
 
@@ -141,4 +142,54 @@ async fn the_watch_page_goes_on_where_it_was_paused_and_says_why_it_was_refused(
     tab.go(&gateway.url("/examples/watch.html?topics=nosuch&from=latest")).await;
     tab.until("document.getElementById('state')?.textContent === 'refused'").await;
     tab.until("document.getElementById('records').innerText.includes('nosuch')").await;
+}
+
+async fn the_queue_page_works_a_topic_off_and_acknowledges_by_coming_back(_: Context) {
+    let (mut child, gateway) = dev().await;
+    let line = child.line("(embedded;").await;
+    let kafka = Kafka::at(line.split_whitespace().nth(1).expect("an address"));
+    let hostile = r#"<img src=x onerror="document.title='taken'">"#;
+    gateway.produce("orders", "", hostile).await.receipt();
+    // More than half of what a stream may leave unacknowledged.
+    const RECORDS: usize = 2600;
+    kafka.writer().write_numbers("orders", 0, 1..RECORDS).await;
+    let mut browser = Browser::start().await;
+    let mut tab = browser.open(&gateway.url("/examples/queue.html?topic=orders&group=desk"), DESK).await;
+    tab.until("document.getElementById('group')?.value === 'desk'").await;
+    assert_eq!(
+        tab.evaluate("$('state').textContent").await,
+        "not working",
+        "it began without being asked to"
+    );
+    tab.evaluate("$('work').requestSubmit()").await;
+    tab.until(&format!("$('received').textContent === '{RECORDS}'")).await;
+    tab.until("Number($('drains').textContent) >= 1 && Number($('done').textContent) >= 1").await;
+    tab.until("$('state').textContent === 'working'").await;
+    let told = "[$('again'), $('dropped')].map((told) => told.textContent).join()";
+    assert_eq!(tab.evaluate(told).await, "0,0", "something came again");
+    let committed = || async {
+        let group = gateway.get("/v1/groups/desk").await.json(200);
+        group["partitions"][0]["committed"].as_u64().unwrap_or_default()
+    };
+    until("half of the window is committed", || async { (committed().await >= 2500).then_some(()) }).await;
+    // What is shown is shown as text.
+    gateway.produce("orders", "", hostile).await.receipt();
+    tab.until("$('records').innerText.includes('<img src=x onerror=')").await;
+    assert_eq!(tab.evaluate("document.querySelectorAll('#records img').length").await, 0);
+    assert_ne!(tab.evaluate("document.title").await, "taken");
+    // What was given to it since its last return is not acknowledged when it stops: it comes again.
+    tab.evaluate("$('work').requestSubmit()").await;
+    tab.until("$('state').textContent === 'not working'").await;
+    tab.evaluate("$('work').requestSubmit()").await;
+    tab.until("Number($('again').textContent) >= 1").await;
+    assert!(committed().await <= RECORDS as u64, "the last record was never acknowledged");
+    // What ends an EventSource for good is told.
+    tab.go(&gateway.url("/examples/queue.html?topic=nosuch&group=desk")).await;
+    tab.until("document.getElementById('topic')?.value === 'nosuch'").await;
+    tab.evaluate("$('work').requestSubmit()").await;
+    tab.until("$('state').textContent.startsWith('refused')").await;
+    let mut phone = browser.open(&gateway.url("/examples/queue.html"), PHONE).await;
+    phone.until("document.getElementById('state')?.textContent === 'not working'").await;
+    let wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
+    assert_eq!(phone.evaluate(wide).await, false, "it scrolls sideways");
 }

@@ -2,14 +2,13 @@
 //! again is only what was not acknowledged.
 
 use super::Worked;
-use crate::harness::{Context, Draft, Entry, Gateway, Test, seed, until};
+use crate::harness::{Context, Draft, Entry, Gateway, Test, fixed_address, seed, until};
 use crate::tests;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use reqwest::Client;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -147,12 +146,4 @@ async fn work(worked: Worked, worker: usize, seen: Seen, over: CancellationToken
             ids.push(record["id"].clone());
         }
     }
-}
-
-/// A loopback address that no other socket is given by chance: its port is below those that systems hand out.
-fn fixed_address(random: &mut StdRng) -> SocketAddr {
-    let free = (0..100).map(|_| SocketAddr::from(([127, 0, 0, 1], random.random_range(15_000..30_000))));
-    free.into_iter()
-        .find(|address| TcpListener::bind(address).is_ok())
-        .expect("one port of a hundred is free")
 }

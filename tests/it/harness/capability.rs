@@ -39,6 +39,8 @@ pub enum Capability {
     Sasl,
     /// The command `curl`.
     Curl,
+    /// The command `jq`.
+    Jq,
     /// The browser, as the command `chromium`.
     Chromium,
     /// The proxy, as the command `nginx`.
@@ -77,6 +79,7 @@ impl Capability {
             Self::ThreeNodes => "three_nodes",
             Self::Sasl => "sasl",
             Self::Curl => "curl",
+            Self::Jq => "jq",
             Self::Chromium => "chromium",
             Self::Nginx => "nginx",
             Self::Compose => "compose",
@@ -97,6 +100,7 @@ impl Capability {
         matches!(
             self,
             Self::Curl
+                | Self::Jq
                 | Self::Chromium
                 | Self::Nginx
                 | Self::Compose
@@ -123,6 +127,7 @@ impl Capability {
             Self::ThreeNodes => Cluster::of(broker).is_some_and(|cluster| cluster.nodes.len() == 3),
             Self::Sasl => Cluster::of(broker).is_some_and(|cluster| cluster.secure.is_some()),
             Self::Curl => once!(tools::runs("curl", "--version")),
+            Self::Jq => once!(tools::runs("jq", "--version")),
             Self::Chromium => once!(tools::runs("chromium", "--version")),
             Self::Nginx => once!(tools::nginx().is_some()),
             Self::Compose => once!(tools::runs("docker-compose", "--version")),

@@ -6,10 +6,12 @@ use super::gateway::Gateway;
 use super::kafka::Kafka;
 use super::run::Shared;
 use super::wait::until;
+use rand::RngExt;
+use rand::rngs::StdRng;
 use sluicegate::config::{Config, GroupProtocol};
 use sluicegate::dev::{Broker, BrokerSettings, Faults};
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -219,4 +221,12 @@ impl Context {
             gateway.stop().await;
         }
     }
+}
+
+/// A loopback address that no other socket is given by chance: its port is below those that systems hand out.
+pub fn fixed_address(random: &mut StdRng) -> SocketAddr {
+    let free = (0..100).map(|_| SocketAddr::from(([127, 0, 0, 1], random.random_range(15_000..30_000))));
+    free.into_iter()
+        .find(|address| TcpListener::bind(address).is_ok())
+        .expect("one port of a hundred is free")
 }

@@ -21,7 +21,7 @@ const SEEN: &str = "/seen";
 /// The longest head of a request.
 const LONGEST_HEAD: usize = 64 * 1024;
 
-/// When and how a stream's connection is cut: after so many bytes of the gateway's answer, its head included.
+/// When and how the connection of a stream, or of a group's poll, is cut: after so many bytes of the gateway's answer, its head included.
 #[derive(Clone, Copy, Debug)]
 pub enum Cut {
     /// The connection is closed; what was sent before arrives.
@@ -57,8 +57,8 @@ struct State {
 }
 
 impl Relay {
-    /// A relay to the gateway at this address. Of the connections on which a stream is asked for, the first is cut by
-    /// the first of `cuts`, and so on; those beyond live. The second half gives the lines that pages told.
+    /// A relay to the gateway at this address. Of the connections on which a stream or poll is asked for, the first is cut
+    /// by the first of `cuts`, and so on; those beyond live. The second half gives the lines that pages told.
     pub async fn start(
         gateway: SocketAddr,
         cuts: impl IntoIterator<Item = Cut>,
@@ -202,7 +202,7 @@ async fn forward(
     rest: Vec<u8>,
     mut end: watch::Receiver<()>,
 ) {
-    let is_stream = path_of(head).ends_with("/stream");
+    let is_stream = ["/stream", "/poll"].iter().any(|what| path_of(head).ends_with(what));
     let cut =
         if is_stream { state.cuts.lock().unwrap_or_else(PoisonError::into_inner).pop_front() } else { None };
     let mut left = cut.map_or(usize::MAX, |cut| match cut {
