@@ -57,7 +57,7 @@ ask() {
         failures=$((failures + 1))
         if [ -n "$stopping" ] && [ "$failures" -ge "$last_tries" ]; then
             say "ends without an answer ($why): what was not acknowledged comes again"
-            exit 1
+            leave 1
         fi
         # Everybody was turned away together: nobody should come back together.
         longest=$((failures < 10 ? least_pause << failures : most_pause))
@@ -97,7 +97,7 @@ post() {
     case $status,$(jq -r '.code // "", .retryable // ""' "$folder/answer" 2>/dev/null) in
         *,fenced) say "$why" && return 0 ;;
         *true | 429, | 5??,) ;;
-        *) say "refused: $why" && exit 1 ;;
+        *) say "refused: $why" && leave 1 ;;
     esac
     pause=$(sed -n 's/^[Rr]etry-[Aa]fter: *\([0-9]\{1,5\}\)[^0-9]*$/\1/p' "$folder/head" | tail -n 1)
     pause=${pause:-0}
@@ -110,9 +110,19 @@ await() {
     child=$!
     [ "$1" = "$stopping" ] || stop
     wait "$child"
-    # A signal ends the wait and not the child: its files are in use until it has gone.
-    while kill -0 "$child" 2>/dev/null; do sleep 0.05; done
+    # A signal ends the wait and not the child, which may have been too young to hear its own: its files are in use until
+    # it has gone.
+    while kill -0 "$child" 2>/dev/null; do
+        [ "$1" = "$stopping" ] || kill "$child" 2>/dev/null
+        sleep 0.05
+    done
     child=''
+}
+
+# Not a trap on EXIT: a child that is ended before it is a program of its own would act on that, too.
+leave() {
+    rm -rf "$folder"
+    exit "$1"
 }
 
 stop() {
@@ -166,7 +176,6 @@ main() {
     session=${HOSTNAME:0:50}-$$-$RANDOM$RANDOM
     seq=0 batch=$most stopping='' child=''
     folder=$(mktemp -d) || exit 1
-    trap 'rm -rf "$folder"' EXIT
     trap stop TERM INT
     : >"$folder/done"
     while [ -z "$stopping" ]; do
@@ -175,6 +184,7 @@ main() {
         work_off
     done
     if [ -s "$folder/done" ]; then ask acks; fi
+    leave 0
 }
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then main "$@"; fi
