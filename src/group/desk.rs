@@ -11,7 +11,7 @@ mod standing;
 use super::delivery::{AckMode, Delivery, Ordering};
 use super::ledger::{End, Lane, Ledger};
 use super::sessions::{Address, Sessions};
-use super::token::Seal;
+use super::token::Ids;
 use super::weight::{Budget, Weighed};
 use crate::kafka::member::Partition;
 use crate::kafka::reader::{Event, Position};
@@ -47,9 +47,7 @@ pub struct Given {
     pub record: Record,
     /// The how-manieth attempt this is, from 1.
     pub attempt: u32,
-    /// What acknowledges it.
-    pub id: String,
-    /// Where it is held.
+    /// Where it is held, which its id says.
     pub address: Address,
     /// How long it is held; `None` is for as long as its session lasts.
     pub until: Option<Instant>,
@@ -80,8 +78,7 @@ pub struct Appetite {
 /// A member's desk.
 #[derive(Debug)]
 pub struct Desk {
-    replica: u64,
-    seal: Seal,
+    ids: Ids,
     delivery: Delivery,
     budget: Budget,
     slots: BTreeMap<Partition, Slot>,
@@ -96,11 +93,11 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// An empty desk of a group with this seal.
-    pub fn new(replica: u64, seal: Seal, delivery: Delivery, budget: Budget) -> Self {
+    /// An empty desk of a group with these ids.
+    pub fn new(ids: Ids, delivery: Delivery, budget: Budget) -> Self {
         let (slots, past) = (BTreeMap::new(), BTreeMap::new());
         let (sessions, turn, moves) = (Sessions::default(), 0, 0);
-        Self { replica, seal, delivery, budget, slots, past, sessions, turn, moves }
+        Self { ids, delivery, budget, slots, past, sessions, turn, moves }
     }
 
     /// These partitions are there now, from these positions on. `fresh` makes the numbers of the assignments.

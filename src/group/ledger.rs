@@ -10,10 +10,12 @@
 //! Pure: the time is given with each call, nothing waits, nothing is sent. A ledger lives as long as one assignment of its
 //! partition; the next assignment has a ledger with another number, so that what was handed out under the old one is told apart.
 
+mod row;
 mod words;
 
+use row::Row;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::{Duration, Instant};
 pub use words::{End, Handed, Holder, Lane, Outcome, Spent, Terms};
 
@@ -27,8 +29,10 @@ pub struct Ledger<T> {
     /// What Kafka is known to have: at first the start.
     committed: i64,
     revoked: bool,
-    held: BTreeMap<i64, Held<T>>,
-    /// Offsets of those in `held` that wait to be handed out.
+    held: Row<Held<T>>,
+    /// From here on nothing was handed out yet: all that is held waits.
+    fresh: i64,
+    /// Offsets of those before it that wait to be handed out.
     waiting: BTreeSet<i64>,
     /// How many of those in `held` are under a lease.
     leased: usize,
@@ -69,7 +73,8 @@ impl<T> Ledger<T> {
             position: start,
             committed: start,
             revoked: false,
-            held: BTreeMap::new(),
+            held: Row::new(),
+            fresh: start,
             waiting: BTreeSet::new(),
             leased: 0,
             lanes: HashMap::new(),
@@ -98,7 +103,7 @@ impl<T> Ledger<T> {
             Stand::Leased { since, .. } => Some(now.saturating_duration_since(since)),
             _ => None,
         };
-        self.held.values().filter_map(since).max()
+        self.held.iter().filter_map(|(_, held)| since(held)).max()
     }
 
     /// Whose session holds records of a lane under a lease, if any does.
@@ -113,22 +118,21 @@ impl<T> Ledger<T> {
 
     /// A record that `holder` was handed and still holds, with its attempt and the end of its lease, if that has one.
     pub fn held_by(&self, offset: i64, holder: Holder) -> Option<(Handed<'_, T>, Option<Instant>)> {
-        let held = self.held.get(&offset).filter(|held| held.holder == Some(holder))?;
+        let held = self.held.get(offset).filter(|held| held.holder == Some(holder))?;
         let Stand::Leased { until, .. } = held.stand else { return None };
         Some((Handed { attempt: held.attempts, record: &held.record }, until))
     }
 
     /// How often the record at the prefix was handed out, and to whom last; 0 if none is held.
     pub fn attempts(&self) -> (u32, Option<Holder>) {
-        self.held.first_key_value().map_or((0, None), |(_, held)| (held.attempts, held.holder))
+        self.held.first().map_or((0, None), |(_, held)| (held.attempts, held.holder))
     }
 
     /// Takes a record from Kafka. One below the position was taken before, and is left alone.
     pub fn take(&mut self, offset: i64, lane: Lane, record: T) {
         if offset >= self.position {
             let stand = Stand::Waiting(None);
-            self.held.insert(offset, Held { record, lane, attempts: 0, holder: None, stand });
-            self.waiting.insert(offset);
+            self.held.push(offset, Held { record, lane, attempts: 0, holder: None, stand });
             self.position = offset + 1;
         }
     }
@@ -145,9 +149,9 @@ impl<T> Ledger<T> {
     /// holds up nobody.
     pub fn ready(&self, session: u64, most: usize, now: Instant) -> Vec<i64> {
         let (mut ready, mut closed) = (Vec::new(), HashSet::new());
-        for offset in self.waiting.iter().filter(|_| !self.revoked) {
-            let Some(held) = self.held.get(offset) else { continue };
-            if ready.len() == most {
+        let back = self.waiting.iter().filter_map(|offset| Some((*offset, self.held.get(*offset)?)));
+        for (offset, held) in back.chain(self.held.from(self.fresh)) {
+            if ready.len() == most || self.revoked {
                 break;
             }
             let delayed = matches!(held.stand, Stand::Waiting(Some(since)) if since > now);
@@ -158,7 +162,7 @@ impl<T> Ledger<T> {
                     closed.insert(held.lane);
                 }
                 Lane::Free if delayed => {}
-                _ => ready.push(*offset),
+                _ => ready.push(offset),
             }
         }
         ready
@@ -166,7 +170,7 @@ impl<T> Ledger<T> {
 
     /// A record that is held.
     pub fn record(&self, offset: i64) -> Option<&T> {
-        self.held.get(&offset).map(|held| &held.record)
+        self.held.get(offset).map(|held| &held.record)
     }
 
     /// Hands a record that is [ready](Self::ready) to `holder`, under a lease from a time until another, or for as long as its session lasts.
@@ -176,10 +180,14 @@ impl<T> Ledger<T> {
         holder: Holder,
         (since, until): (Instant, Option<Instant>),
     ) -> Option<Handed<'_, T>> {
-        if !self.waiting.remove(&offset) {
+        if offset >= self.fresh {
+            self.held.get(offset)?;
+            self.waiting.extend(self.held.from(self.fresh).map(|(at, _)| at).take_while(|at| *at < offset));
+            self.fresh = offset + 1;
+        } else if !self.waiting.remove(&offset) {
             return None;
         }
-        let held = self.held.get_mut(&offset)?;
+        let held = self.held.get_mut(offset)?;
         self.leased += 1;
         *self.sessions.entry(holder.session).or_default() += 1;
         if held.lane != Lane::Free {
@@ -193,8 +201,8 @@ impl<T> Ledger<T> {
 
     /// A session has ended: its leases do at `until`, and those that end sooner then.
     pub fn leave(&mut self, session: u64, until: Instant) {
-        let mine = |held: &&mut Held<T>| held.holder.is_some_and(|holder| holder.session == session);
-        for held in self.held.values_mut().filter(mine) {
+        let mine = |held: &Held<T>| held.holder.is_some_and(|holder| holder.session == session);
+        for (_, held) in self.held.iter_mut().filter(|(_, held)| mine(held)) {
             if let Stand::Leased { until: end, .. } = &mut held.stand {
                 *end = Some(end.map_or(until, |end| end.min(until)));
             }
@@ -221,7 +229,7 @@ impl<T> Ledger<T> {
             .held
             .iter()
             .filter(|(_, held)| held.holder.is_some_and(covered))
-            .map(|(offset, _)| *offset)
+            .map(|(offset, _)| offset)
             .collect();
         for offset in &offsets {
             self.settle(*offset);
@@ -237,7 +245,7 @@ impl<T> Ledger<T> {
         if outcome != Outcome::Done {
             return outcome;
         }
-        let Some(held) = self.held.get(&offset) else { return Outcome::Late };
+        let Some(held) = self.held.get(offset) else { return Outcome::Late };
         if held.holder != Some(holder) || !matches!(held.stand, Stand::Leased { .. }) {
             return Outcome::Late;
         }
@@ -250,7 +258,7 @@ impl<T> Ledger<T> {
         let over =
             |held: &Held<T>| matches!(held.stand, Stand::Leased { until: Some(until), .. } if until <= now);
         let offsets: Vec<i64> =
-            self.held.iter().filter(|(_, held)| over(held)).map(|(offset, _)| *offset).collect();
+            self.held.iter().filter(|(_, held)| over(held)).map(|(offset, _)| offset).collect();
         for offset in &offsets {
             self.end(*offset, End::Expired, None);
         }
@@ -265,7 +273,7 @@ impl<T> Ledger<T> {
             Stand::Waiting(since) => since,
             Stand::Spent(_) | Stand::Leaving(_) => None,
         };
-        self.held.values().filter_map(by_the_clock).filter(|at| *at > now).min()
+        self.held.iter().filter_map(|(_, held)| by_the_clock(held)).filter(|at| *at > now).min()
     }
 
     /// A record that was given up and that nobody is taking away yet; from now on the caller is. It stays held, so that
@@ -275,19 +283,19 @@ impl<T> Ledger<T> {
         let (offset, held) = self.held.iter_mut().find(|(_, held)| given_up(held))?;
         let Stand::Spent(end) = held.stand else { return None };
         held.stand = Stand::Leaving(end);
-        Some(Spent { offset: *offset, attempts: held.attempts, end, record: &held.record })
+        Some(Spent { offset, attempts: held.attempts, end, record: &held.record })
     }
 
     /// A record that was given up is somewhere else now, or skipped: it counts as acknowledged.
     pub fn drop_spent(&mut self, offset: i64) {
-        if self.held.get(&offset).is_some_and(|held| matches!(held.stand, Stand::Leaving(_))) {
+        if self.held.get(offset).is_some_and(|held| matches!(held.stand, Stand::Leaving(_))) {
             self.settle(offset);
         }
     }
 
     /// A record that was given up could not be taken away: it is to be tried again.
     pub fn keep_spent(&mut self, offset: i64) {
-        if let Some(held) = self.held.get_mut(&offset)
+        if let Some(held) = self.held.get_mut(offset)
             && let Stand::Leaving(end) = held.stand
         {
             held.stand = Stand::Spent(end);
@@ -308,12 +316,12 @@ impl<T> Ledger<T> {
     /// record is being taken away.
     pub fn drained(&self) -> bool {
         let leaving = |held: &Held<T>| matches!(held.stand, Stand::Leaving(_));
-        self.revoked && self.leased == 0 && !self.held.values().any(leaving)
+        self.revoked && self.leased == 0 && !self.held.iter().any(|(_, held)| leaving(held))
     }
 
     /// The offset that Kafka may be told: everything before it is acknowledged, filtered out or not there.
     pub fn prefix(&self) -> i64 {
-        self.held.first_key_value().map_or(self.position, |(offset, _)| *offset)
+        self.held.first().map_or(self.position, |(offset, _)| offset)
     }
 
     /// The prefix, if Kafka is not known to have it.
@@ -344,7 +352,7 @@ impl<T> Ledger<T> {
         if assignment != self.assignment || offset >= self.position {
             return Outcome::Fenced;
         }
-        match self.held.get(&offset) {
+        match self.held.get(offset) {
             None => Outcome::Late,
             Some(held) if held.attempts == 0 => Outcome::Fenced,
             Some(_) => Outcome::Done,
@@ -353,7 +361,7 @@ impl<T> Ledger<T> {
 
     fn settle(&mut self, offset: i64) {
         self.waiting.remove(&offset);
-        if let Some(held) = self.held.remove(&offset)
+        if let Some(held) = self.held.remove(offset)
             && matches!(held.stand, Stand::Leased { .. })
         {
             self.release(held.lane, held.holder);
@@ -362,7 +370,7 @@ impl<T> Ledger<T> {
 
     /// Ends the attempt of a record that is under a lease.
     fn end(&mut self, offset: i64, end: End, again: Option<Instant>) {
-        let Some(held) = self.held.get_mut(&offset) else { return };
+        let Some(held) = self.held.get_mut(offset) else { return };
         if self.terms.max_attempts.is_some_and(|most| held.attempts >= most.get()) {
             held.stand = Stand::Spent(end);
         } else {

@@ -4,6 +4,7 @@ use super::acks::{self, Acks};
 use super::delivery::AckMode;
 use super::desk::{Appetite, Given};
 use super::pool::{Attached, Pool};
+use super::token::Ids;
 use super::work::{LOOK, Work, check, committed, count};
 use super::{Error, station};
 use crate::kafka::Error as KafkaError;
@@ -31,6 +32,8 @@ pub struct Poll {
 pub struct Polled {
     /// The records; none where there was nothing in time.
     pub records: Vec<Given>,
+    /// What writes their ids.
+    pub ids: Ids,
     /// How long they are held; `None` where they need no acknowledgement.
     pub lease: Option<Duration>,
     /// Ids that acknowledged nothing any more.
@@ -55,7 +58,7 @@ pub async fn serve(pool: &std::sync::Arc<Pool>, poll: Poll) -> Result<Polled, Er
     let left = records.iter().filter_map(|given| given.until).min();
     let left = left.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
     let lease = (delivery.ack == AckMode::Explicit).then_some(left);
-    Ok(Polled { records, lease, fenced })
+    Ok(Polled { records, ids: attached.station.ids.clone(), lease, fenced })
 }
 
 async fn wait(pool: &Pool, attached: &Attached, poll: &Poll) -> Result<Vec<Given>, Error> {

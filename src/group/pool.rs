@@ -10,7 +10,7 @@ use super::delivery::{AckMode, Delivery};
 use super::desk::Desk;
 use super::home::{Home, home};
 use super::station::Station;
-use super::token::Key;
+use super::token::{Ids, Key};
 use super::weight::Budget;
 use super::work::Work;
 use super::{Error, Means};
@@ -216,8 +216,9 @@ impl Pool {
     fn join(&self, work: &Work) -> Result<Stay, Error> {
         let Work { group, topics, delivery, start } = work;
         let seal = self.key.seal(group.as_str(), &delivery.text());
-        let desk = Desk::new(self.replica, seal, delivery.clone(), self.budget.clone());
-        let station = Arc::new(Station::new(group.clone(), topics.clone(), delivery.clone(), desk));
+        let ids = Ids { replica: self.replica, seal };
+        let desk = Desk::new(ids.clone(), delivery.clone(), self.budget.clone());
+        let station = Arc::new(Station::new(group.clone(), topics.clone(), (delivery.clone(), ids), desk));
         let joining = Joining {
             group: group.clone(),
             topics: topics.clone(),

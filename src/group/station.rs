@@ -2,6 +2,7 @@
 
 use super::delivery::Delivery;
 use super::desk::Desk;
+use super::token::Ids;
 use crate::kafka::Error as KafkaError;
 use crate::kafka::member::Phase;
 use crate::record::{GroupId, TopicName};
@@ -17,6 +18,8 @@ pub struct Station {
     pub topics: Vec<TopicName>,
     /// How the group is delivered.
     pub delivery: Delivery,
+    /// What writes the ids of its records.
+    pub ids: Ids,
     /// Told when there may be something that there was not before.
     pub changed: Notify,
     open: Mutex<Open>,
@@ -39,12 +42,13 @@ pub struct Open {
 
 impl Station {
     /// The station of a member that is about to join.
-    pub fn new(group: GroupId, topics: Vec<TopicName>, delivery: Delivery, desk: Desk) -> Self {
+    pub fn new(group: GroupId, topics: Vec<TopicName>, (delivery, ids): (Delivery, Ids), desk: Desk) -> Self {
         let open = Open { desk, phase: Phase::Joining, trouble: None, look: None, idle: None };
         Self {
             group,
             topics,
             delivery,
+            ids,
             changed: Notify::new(),
             open: Mutex::new(open),
             nudge: OnceLock::new(),

@@ -5,6 +5,8 @@
 //! it came under, and nobody makes one. It holds numbers and a topic's name, and no address. Whether what it names is still
 //! held is for the [`ledger`](super::ledger) to say: a token does not grow old by itself.
 
+use super::ledger::Holder;
+use super::sessions::Address;
 use crate::record::TopicName;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -126,6 +128,25 @@ impl Seal {
         let ours = self.0.clone().chain_update(body).verify_truncated_left(mac);
         ours.map_err(|_| TokenError::Foreign)?;
         parse(body).ok_or(TokenError::Malformed)
+    }
+}
+
+/// Writes the ids that one gateway gives of one group.
+#[derive(Clone, Debug)]
+pub struct Ids {
+    /// The gateway.
+    pub replica: u64,
+    /// The group's seal.
+    pub seal: Seal,
+}
+
+impl Ids {
+    /// The id of a record that was handed out.
+    pub fn write(&self, address: &Address) -> String {
+        let (topic, partition) = address.partition.clone();
+        let Holder { session, sequence } = address.holder;
+        let (replica, assignment, offset) = (self.replica, address.assignment, address.offset);
+        self.seal.write(&Token { replica, assignment, session, sequence, topic, partition, offset })
     }
 }
 

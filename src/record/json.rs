@@ -40,21 +40,26 @@ pub fn parse(value: &[u8]) -> Option<&RawValue> {
 /// A JSON value, and whether there are line breaks in it.
 fn read(value: &[u8]) -> Option<(&RawValue, bool)> {
     let raw: &RawValue = serde_json::from_slice(value).ok()?;
-    let mut broken = false;
-    let mut depth = 0_usize;
-    for (byte, quoted) in Tokens::new(raw.get()) {
+    let text = raw.get().as_bytes();
+    // A raw line break is legal between tokens only.
+    let broken = memchr::memchr2(b'\n', b'\r', text).is_some();
+    // What opens no more than so often is no deeper, whatever is quoted; most values are not looked at token by token.
+    let may_be_deep = memchr::memchr2_iter(b'{', b'[', text).nth(MAX_DEPTH).is_some();
+    (!may_be_deep || depth(raw.get()) <= MAX_DEPTH).then_some((raw, broken))
+}
+
+/// How deep arrays and objects are nested.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut most) = (0_usize, 0);
+    for (byte, _) in Tokens::new(json).filter(|(_, quoted)| !quoted) {
         match byte {
-            _ if quoted => {}
             b'{' | b'[' => depth += 1,
             b'}' | b']' => depth -= 1,
-            b'\n' | b'\r' => broken = true,
             _ => {}
         }
-        if depth > MAX_DEPTH {
-            return None;
-        }
+        most = most.max(depth);
     }
-    Some((raw, broken))
+    most
 }
 
 /// The member of a JSON value that `pointer` names, as a record key: a string's own text, anything else as compact

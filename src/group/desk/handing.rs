@@ -6,7 +6,6 @@ use crate::group::sessions::Address;
 use crate::group::token::{Token, TokenError};
 use crate::group::weight::payload_bytes;
 use crate::kafka::member::Partition;
-use crate::record::Record;
 use std::time::{Duration, Instant};
 
 /// What one session may take while others wait, partition by partition.
@@ -50,7 +49,7 @@ impl Desk {
         let mut share = self.share(session, now);
         // A session that lasts holds what it was handed for as long.
         let until = (self.delivery.ack != AckMode::Reconnect).then(|| now + self.delivery.terms.lease);
-        let mut taken: Vec<(Record, u32, Address)> = Vec::new();
+        let mut taken = Vec::new();
         for at in 0..count {
             let place = (self.turn + at) % count;
             let Some((partition, slot)) = self.slots.iter_mut().nth(place) else { break };
@@ -71,7 +70,7 @@ impl Desk {
                     slot.ledger.ack(assignment, offset);
                 }
                 let address = Address { partition: partition.clone(), assignment, offset, holder };
-                taken.push((record, attempt, address));
+                taken.push(Given { record, attempt, address, until });
             }
             share.free = share.free.saturating_sub(usize::from(taken.len() > before && !held));
             if left.max == 0 {
@@ -81,11 +80,7 @@ impl Desk {
         if !taken.is_empty() {
             self.turn = (self.turn + 1) % count.max(1);
         }
-        let give = |(record, attempt, address)| {
-            let id = self.write(&address);
-            Given { record, attempt, id, address, until }
-        };
-        taken.into_iter().map(give).collect()
+        taken
     }
 
     /// What is a session's share, while others wait.
@@ -120,17 +115,9 @@ impl Desk {
             let same = slot.ledger.assignment() == address.assignment;
             let (handed, until) = slot.ledger.held_by(address.offset, address.holder).filter(|_| same)?;
             let (attempt, record) = (handed.attempt, handed.record.record.clone());
-            Some(Given { record, attempt, id: self.write(address), address: address.clone(), until })
+            Some(Given { record, attempt, address: address.clone(), until })
         };
         addresses.iter().map(again).collect()
-    }
-
-    /// The id of a record that was handed out.
-    pub(super) fn write(&self, address: &Address) -> String {
-        let (topic, partition) = address.partition.clone();
-        let Holder { session, sequence } = address.holder;
-        let (replica, assignment, offset) = (self.replica, address.assignment, address.offset);
-        self.seal.write(&Token { replica, assignment, session, sequence, topic, partition, offset })
     }
 
     /// Reads an id that this group gave.
@@ -138,7 +125,7 @@ impl Desk {
     /// # Errors
     /// When it is none.
     pub fn read(&self, id: &str) -> Result<Token, TokenError> {
-        self.seal.read(id)
+        self.ids.seal.read(id)
     }
 
     /// Acknowledges one record.

@@ -73,7 +73,7 @@ impl Desk {
         let partition = partition.clone();
         let id = holder.map(|holder| {
             let partition = partition.clone();
-            self.write(&Address { partition, assignment, offset, holder })
+            self.ids.write(&Address { partition, assignment, offset, holder })
         });
         Some(Stalled { partition, offset, attempts, stuck, id })
     }

@@ -4,7 +4,7 @@ use super::standing::{STALLED, STALLED_ATTEMPTS};
 use super::*;
 use crate::group::AckMode;
 use crate::group::ledger::{Outcome, Terms};
-use crate::group::token::Key;
+use crate::group::token::{Ids, Key};
 use crate::record::{Isolation, TopicName};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -49,7 +49,7 @@ fn delivery(ack: AckMode) -> Delivery {
 fn desk(partitions: i32, records: i64, ack: AckMode, now: Instant) -> Desk {
     let delivery = delivery(ack);
     let seal = Key::new(b"key").seal("g", &delivery.text());
-    let mut desk = Desk::new(7, seal, delivery, Budget::new(1 << 20));
+    let mut desk = Desk::new(Ids { replica: 7, seal }, delivery, Budget::new(1 << 20));
     let positions = (0..partitions).map(|partition| Position { topic: topic(), partition, next: 0 });
     let mut number = 0;
     let fresh = || {
@@ -80,7 +80,7 @@ fn what_one_session_holds_of_a_partition_keeps_it_from_the_others() {
     assert!(hand_out(&mut desk, (2, 0), 2, now).is_empty());
     assert_eq!(hand_out(&mut desk, (1, 2), 1, now)[0].record.offset, 2, "it is the first one's own");
     for given in &first {
-        let token = desk.read(&given.id).expect("an id of this desk");
+        let token = desk.read(&desk.ids.write(&given.address)).expect("an id of this desk");
         assert_eq!(desk.ack(&token), Outcome::Done);
     }
     assert!(hand_out(&mut desk, (2, 0), 2, now).is_empty(), "one is held still");
@@ -125,7 +125,7 @@ fn who_holds_more_than_a_share_goes_on_with_a_share_and_the_rest_is_for_newcomer
     assert!(partitions(&hand_out(&mut desk, (1, 12), 2, now)).is_subset(&[0, 1].into()));
     assert_eq!(partitions(&hand_out(&mut desk, (1, 14), 100, now)), [0, 1].into(), "the same ones each time");
     for given in &first {
-        let token = desk.read(&given.id).expect("an id of this desk");
+        let token = desk.read(&desk.ids.write(&given.address)).expect("an id of this desk");
         assert_eq!(desk.ack(&token), Outcome::Done);
     }
     assert_eq!(partitions(&hand_out(&mut desk, (2, 0), 100, now)), [2, 3].into());
@@ -155,7 +155,7 @@ fn a_session_that_is_carried_on_gives_back_what_did_not_arrive() {
     let given = hand_out(&mut desk, (1, 0), 100, now);
     assert!(given.iter().all(|given| given.until.is_none()));
     assert_eq!(desk.due(now), None, "it holds them while it lasts");
-    let token = desk.read(&given[3].id).expect("an id of this desk");
+    let token = desk.read(&desk.ids.write(&given[3].address)).expect("an id of this desk");
     assert_eq!(desk.resume(&token, now), Outcome::Done);
     assert!(!desk.sessions.is_present(1));
     desk.expire(now);
@@ -184,7 +184,7 @@ fn an_up_to_covers_all_partitions_of_its_session_and_nobody_elses() {
     desk.sessions.attach(Some("b"), 2, now);
     let one = hand_out(&mut desk, (1, 0), 3, now);
     hand_out(&mut desk, (2, 0), 3, now);
-    let token = desk.read(&one[1].id).expect("an id of this desk");
+    let token = desk.read(&desk.ids.write(&one[1].address)).expect("an id of this desk");
     assert_eq!(desk.ack_up_to(&token), Outcome::Done);
     let committable: Vec<_> = desk.committable().into_iter().map(|at| at.next).collect();
     assert_eq!(committable, [2], "two of one partition, none of the other session's");
@@ -211,9 +211,9 @@ fn the_same_records_are_handed_out_again_only_while_all_are_held() {
     let given = hand_out(&mut desk, (1, 0), 2, now);
     let addresses: Vec<_> = given.iter().map(|given| given.address.clone()).collect();
     let again = desk.hand_again(&addresses).expect("all are held");
-    let ids = |given: &[Given]| given.iter().map(|given| given.id.clone()).collect::<Vec<_>>();
+    let ids = |given: &[Given]| given.iter().map(|given| given.address.clone()).collect::<Vec<_>>();
     assert_eq!(ids(&again), ids(&given));
-    let token = desk.read(&given[0].id).expect("an id of this desk");
+    let token = desk.read(&desk.ids.write(&given[0].address)).expect("an id of this desk");
     desk.ack(&token);
     assert!(desk.hand_again(&addresses).is_none());
 }
@@ -223,7 +223,8 @@ fn an_id_of_an_assignment_that_has_ended_is_fenced_unless_it_was_committed() {
     let now = Instant::now();
     let mut desk = desk(1, 3, AckMode::Explicit, now);
     let given = hand_out(&mut desk, (1, 0), 3, now);
-    let tokens: Vec<_> = given.iter().map(|given| desk.read(&given.id).expect("an id")).collect();
+    let tokens: Vec<_> =
+        given.iter().map(|given| desk.read(&desk.ids.write(&given.address)).expect("an id")).collect();
     desk.ack(&tokens[0]);
     desk.revoke(&[partition(0)]);
     assert!(!desk.is_drained(&[partition(0)]));
@@ -247,7 +248,7 @@ fn a_partition_stalls_when_its_first_record_stays_that_for_long_or_comes_back_of
     assert_eq!(stalled(&mut desk, now + STALLED), [(0, 0, 0, STALLED)]);
     let late = now + STALLED;
     for given in hand_out(&mut desk, (1, 0), 2, late) {
-        let token = desk.read(&given.id).expect("an id of this desk");
+        let token = desk.read(&desk.ids.write(&given.address)).expect("an id of this desk");
         desk.ack(&token);
     }
     assert_eq!(stalled(&mut desk, late + STALLED), [], "nothing is held");
@@ -256,7 +257,7 @@ fn a_partition_stalls_when_its_first_record_stays_that_for_long_or_comes_back_of
     for attempt in 1..=STALLED_ATTEMPTS {
         assert_eq!(stalled(&mut desk, later + second), [], "before attempt {attempt}");
         let given = hand_out(&mut desk, (1, 0), 1, later);
-        let token = desk.read(&given[0].id).expect("an id of this desk");
+        let token = desk.read(&desk.ids.write(&given[0].address)).expect("an id of this desk");
         if attempt < STALLED_ATTEMPTS {
             desk.nack(&token, Duration::ZERO, later);
         }
@@ -319,7 +320,7 @@ proptest! {
                 }
                 Step::Ack(at) if !held.is_empty() => {
                     let given = held.swap_remove(at.index(held.len()));
-                    let token = desk.read(&given.id).expect("an id of this desk");
+                    let token = desk.read(&desk.ids.write(&given.address)).expect("an id of this desk");
                     prop_assert_eq!(desk.ack(&token), Outcome::Done);
                 }
                 Step::Ack(_) => {}

@@ -72,8 +72,9 @@ impl Stream {
 
     /// Records, each with the id that acknowledges it.
     pub(super) fn write_records(&mut self, records: &[Given]) {
-        for Given { record, attempt, id, .. } in records {
-            let written = self.manner.format.write_held(record, *attempt, id, &mut self.out);
+        for Given { record, attempt, address, .. } in records {
+            let id = self.attached.station.ids.write(address);
+            let written = self.manner.format.write_held(record, *attempt, &id, &mut self.out);
             written.expect("no form is asked for that a value may not have");
         }
     }

@@ -27,8 +27,13 @@ fn body(polled: &Polled, form: ValueForm) -> BytesMut {
         if at > 0 {
             body.put_u8(b',');
         }
-        ndjson::write_held(&given.record, form, (given.attempt, &given.id), &mut body)
-            .expect("no form is asked for that a value may not have");
+        ndjson::write_held(
+            &given.record,
+            form,
+            (given.attempt, &polled.ids.write(&given.address)),
+            &mut body,
+        )
+        .expect("no form is asked for that a value may not have");
     }
     body.put_u8(b']');
     if let Some(lease) = polled.lease {

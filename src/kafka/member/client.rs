@@ -35,6 +35,8 @@ pub fn connect(
             shared.nudge();
         }
     });
+    // It rings when there was nothing before, and something was told before there was anybody to hear it.
+    shared.nudge();
     Ok(Arc::new(consumer))
 }
 
