@@ -82,9 +82,10 @@ impl Drop for Attached {
             let again = now + self.station.delivery.terms.lease;
             open.desk.leave(self.number, again);
             open.look_by(again);
+            // The end of a lease is waited for by the member's thread.
+            self.station.nudge();
         }
         drop(open);
-        self.station.nudge();
         // Another one's share may be larger now.
         self.station.changed.notify_waiters();
     }

@@ -100,6 +100,10 @@ async fn a_group_may_have_nearly_any_name(context: Context) {
         let batch = odd.next(json!({})).await;
         odd.ack(&batch.ids()).await;
         odd.until_committed(&[1]).await;
+        assert_eq!(
+            odd.stream("ack=explicit").await.expect("ready").await.json()["group"],
+            odd.group.as_str()
+        );
     }
     for bad in ["", "a%00b", "%ff"] {
         let path = format!("/v1/groups/{bad}/acks");
