@@ -40,6 +40,7 @@ async fn groups_lose_nothing_though_clients_and_gateways_are_killed(context: Con
     while begun.elapsed() < length() {
         crowd.work_off(LEAST).await;
         tokio::time::sleep(Duration::from_millis(random.random_range(0..LONGEST_LIFE))).await;
+        crowd.hear_kill();
         child.kill().await;
         kills += 1;
         child = serve(&context, &socket).await;

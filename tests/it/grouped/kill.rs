@@ -68,6 +68,7 @@ async fn kill(context: &Context, modes: &[Mode]) {
     for _ in 0..KILLS {
         crowd.work_off(BETWEEN).await;
         tokio::time::sleep(Duration::from_millis(random.random_range(0..700))).await;
+        crowd.hear_kill();
         child.kill().await;
         child = serve(context, &socket).await;
     }

@@ -95,6 +95,11 @@ impl Crowd {
         }
     }
 
+    /// The gateway is about to be killed.
+    pub fn hear_kill(&self) {
+        self.groups.iter().for_each(|(_, handed)| handed.hear_kill());
+    }
+
     /// Writes no more, waits until every group has committed all there is, and judges. The figures are printed as well.
     pub async fn finish(mut self, what: &str) -> Vec<(Mode, Figures)> {
         self.fed.cancel();

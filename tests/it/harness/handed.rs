@@ -7,6 +7,11 @@
 use super::kafka::Entry;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long before the gateway was killed an acknowledgement may have been confirmed at most that it forgot: the usual
+/// `groups.commit_interval` (500 ms), the lease of a dead client at the prefix, and what a busy machine takes.
+const FORGETFUL: Duration = Duration::from_secs(5);
 
 /// A record's partition and offset.
 pub type Place = (i64, i64);
@@ -26,6 +31,10 @@ struct State {
     after_commit: Vec<Place>,
     /// The same for those whose acknowledgement was confirmed, committed or not.
     after_ack: usize,
+    /// When the gateway was killed last.
+    killed: Option<Instant>,
+    /// How long before such a moment an acknowledgement was confirmed at most that was forgotten.
+    forgotten: Duration,
     /// Committed, though nobody had acknowledged it.
     unasked: Vec<Place>,
 }
@@ -37,7 +46,7 @@ struct Fate {
     /// Acknowledgements that were sent and not refused.
     sent: usize,
     /// When one of them was confirmed.
-    confirmed: Option<u64>,
+    confirmed: Option<(u64, Instant)>,
 }
 
 /// A request, and what was known when it was sent.
@@ -55,6 +64,8 @@ pub struct Figures {
     pub repeated: usize,
     /// Repeats of records whose acknowledgement had been confirmed.
     pub repeated_after_ack: usize,
+    /// How long before the gateway was killed the oldest of those was confirmed.
+    pub forgotten: Duration,
     /// Records that nobody was handed.
     pub lost: usize,
 }
@@ -77,8 +88,11 @@ impl Handed {
         let mut state = self.state();
         let fate = state.records.entry(place).or_default();
         fate.times += 1;
-        let after_ack = fate.confirmed.is_some_and(|at| at < asking.begun);
-        state.after_ack += usize::from(after_ack);
+        if let Some((_, when)) = fate.confirmed.filter(|(at, _)| *at < asking.begun) {
+            let before = state.killed.map_or(Duration::ZERO, |killed| killed.saturating_duration_since(when));
+            state.forgotten = state.forgotten.max(before);
+            state.after_ack += 1;
+        }
         if place.1 < asking.floor[place.0 as usize] {
             state.after_commit.push(place);
         }
@@ -96,10 +110,15 @@ impl Handed {
     pub fn confirm<'a>(&self, places: impl IntoIterator<Item = &'a Place>) {
         let mut state = self.state();
         state.clock += 1;
-        let now = state.clock;
+        let now = (state.clock, Instant::now());
         for place in places {
             state.records.entry(*place).or_default().confirmed.get_or_insert(now);
         }
+    }
+
+    /// The gateway is about to be killed.
+    pub fn hear_kill(&self) {
+        self.state().killed = Some(Instant::now());
     }
 
     /// They acknowledged nothing.
@@ -135,14 +154,15 @@ impl Handed {
         self.state().records.len()
     }
 
-    /// At least once: every record was handed out; none was committed before a worker acknowledged it, and none handed out
-    /// again once it was committed. `what` is said of a failure.
+    /// At least once: every record was handed out; none was committed before a worker acknowledged it, none handed out again
+    /// once it was committed, and what was acknowledged is committed soon. `what` is said of a failure.
     pub fn holds_at_least_once(&self, ledger: &[Entry], what: &str) -> Figures {
         let state = self.state();
         let figures = state.figures(ledger);
         assert_eq!(figures.lost, 0, "{what}: some records were never handed out");
         assert!(state.unasked.is_empty(), "{what}: committed unacknowledged: {:?}", state.unasked);
         assert!(state.after_commit.is_empty(), "{what}: committed, and again: {:?}", state.after_commit);
+        assert!(state.forgotten < FORGETFUL, "{what}: {figures}");
         figures
     }
 
@@ -168,6 +188,7 @@ impl State {
             records: ledger.len(),
             repeated: self.records.values().map(|fate| fate.times.saturating_sub(1)).sum(),
             repeated_after_ack: self.after_ack,
+            forgotten: self.forgotten,
             lost: places.filter(|place| !handed(place)).count(),
         }
     }
@@ -175,10 +196,13 @@ impl State {
 
 impl std::fmt::Display for Figures {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { records, repeated, repeated_after_ack, lost } = self;
-        write!(
-            f,
-            "{records} records, {repeated} repeated, {repeated_after_ack} of them acknowledged, {lost} lost"
-        )
+        let Self { records, repeated, repeated_after_ack, forgotten, lost } = self;
+        write!(f, "{records} records, {repeated} repeated, {lost} lost")?;
+        match repeated_after_ack {
+            0 => Ok(()),
+            count => {
+                write!(f, "; of the repeated {count} acknowledged at most {forgotten:.0?} before a kill")
+            }
+        }
     }
 }
