@@ -31,8 +31,8 @@ struct State {
     after_commit: Vec<Place>,
     /// The same for those whose acknowledgement was confirmed, committed or not.
     after_ack: usize,
-    /// When the gateway was killed last.
-    killed: Option<Instant>,
+    /// When the gateway was killed.
+    kills: Vec<Instant>,
     /// How long before such a moment an acknowledgement was confirmed at most that was forgotten.
     forgotten: Duration,
     /// Committed, though nobody had acknowledged it.
@@ -45,7 +45,7 @@ struct Fate {
     times: usize,
     /// Acknowledgements that were sent and not refused.
     sent: usize,
-    /// When one of them was confirmed.
+    /// When one of them was confirmed, since it was handed out last.
     confirmed: Option<(u64, Instant)>,
 }
 
@@ -88,8 +88,9 @@ impl Handed {
         let mut state = self.state();
         let fate = state.records.entry(place).or_default();
         fate.times += 1;
-        if let Some((_, when)) = fate.confirmed.filter(|(at, _)| *at < asking.begun) {
-            let before = state.killed.map_or(Duration::ZERO, |killed| killed.saturating_duration_since(when));
+        if let Some((_, when)) = fate.confirmed.take_if(|(at, _)| *at < asking.begun) {
+            let kill = state.kills.iter().find(|kill| **kill >= when);
+            let before = kill.map_or(Duration::ZERO, |kill| kill.saturating_duration_since(when));
             state.forgotten = state.forgotten.max(before);
             state.after_ack += 1;
         }
@@ -118,7 +119,7 @@ impl Handed {
 
     /// The gateway is about to be killed.
     pub fn hear_kill(&self) {
-        self.state().killed = Some(Instant::now());
+        self.state().kills.push(Instant::now());
     }
 
     /// They acknowledged nothing.
