@@ -27,6 +27,9 @@ use std::time::{Duration, Instant};
 /// How much is handed to a stream at once.
 const BITE: Appetite = Appetite { max: 1_000, max_bytes: 256 << 10 };
 
+/// The most records at once where they are lost if their client is gone meanwhile (`written`).
+const WRITTEN_BITE: usize = 100;
+
 /// How a stream is told.
 #[derive(Clone, Copy, Debug)]
 pub struct Manner {
@@ -173,8 +176,11 @@ impl Stream {
             self.write_moves(partitions);
         }
         open.desk.sessions.waits(number, now);
-        let max =
-            self.most_unacked().map_or(BITE.max, |most| most.saturating_sub(self.unacked).min(BITE.max));
+        let max = match self.most_unacked() {
+            Some(most) => most.saturating_sub(self.unacked).min(BITE.max),
+            None if self.work.delivery.ack == AckMode::Written => WRITTEN_BITE,
+            None => BITE.max,
+        };
         let given = open.desk.hand_out((number, self.sequence), Appetite { max, ..BITE }, now);
         if let Some(last) = given.last() {
             self.sequence = last.address.holder.sequence;

@@ -5,6 +5,7 @@
 //! long as `OUTAGE_SECONDS` says (10), leaders move, and nodes of a cluster of three are killed, as often as
 //! `NODE_KILLS` says (3). What was said of each record is compared with the ledger.
 
+mod groups;
 mod leader;
 mod ledger;
 mod nodes;
@@ -15,7 +16,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 pub fn tests() -> Vec<Test> {
-    let files = [leader::tests(), nodes::tests(), outage::tests()];
+    let files = [groups::tests(), leader::tests(), nodes::tests(), outage::tests()];
     files.into_iter().flatten().collect()
 }
 

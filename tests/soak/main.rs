@@ -13,6 +13,7 @@ mod it {
 mod attacks;
 mod chunks;
 mod files;
+mod groups;
 mod hostile;
 mod memory;
 mod polite;
@@ -53,6 +54,6 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_iter(arguments);
     // One at a time: each measures.
     arguments.test_threads = Some(1);
-    let tests = [hostile::tests(), viewers::tests()];
+    let tests = [groups::tests(), hostile::tests(), viewers::tests()];
     harness::run(arguments, length() + MARGIN, tests.into_iter().flatten().collect())
 }
