@@ -83,11 +83,12 @@ async fn chromiums_event_source_works_a_queue_off_through_cuts(context: Context)
     let mut random = StdRng::seed_from_u64(seed);
     let worked = Worked::new(&context, context.gateway().await, PARTITIONS).await;
     let cuts: Vec<_> = (0..6)
-        .map(|_| match random.random_range(0..4) {
+        .map(|_| match random.random_range(0..3) {
+            // Amid the head of an answer only a reset will do: Chromium takes a head that ends too soon for a whole one, without
+            // the type of a stream, and gives up for ever.
             0 => Cut::Reset(random.random_range(1..400)),
-            1 => Cut::Closed(random.random_range(1..400)),
-            2 => Cut::Reset(random.random_range(400..150_000)),
-            _ => Cut::Closed(random.random_range(400..150_000)),
+            1 => Cut::Reset(random.random_range(2_000..150_000)),
+            _ => Cut::Closed(random.random_range(2_000..150_000)),
         })
         .collect();
     let (relay, told) = Relay::start(worked.gateway.address(), cuts, pages()).await;
@@ -99,6 +100,7 @@ async fn chromiums_event_source_works_a_queue_off_through_cuts(context: Context)
     while seen.all.len() < RECORDS {
         let line = feed.line().await.expect("the page goes on");
         let Line { event, id, data } = serde_json::from_str(&line).expect("a line of the page");
+        assert_ne!(event, "closed", "seed {seed}: it will never come back");
         let data: Value = serde_json::from_str(&data).expect("JSON");
         match event.as_str() {
             "ready" => {
