@@ -5,6 +5,7 @@
     reason = "shapes for the document: the bytes are written without them, for all clients at once"
 )]
 
+use super::group::GroupStalled;
 use super::record::{KeyEncoding, Record};
 use crate::group::AckMode;
 use crate::http::error::Problem;
@@ -21,7 +22,7 @@ type Positions = BTreeMap<String, Vec<i64>>;
 pub struct StreamEvents {
     /// A record. With `format=value` its value alone, which need not be JSON.
     #[schema(required = false)]
-    message: Record,
+    message: Message,
     /// With `format=value`: a tombstone.
     #[schema(required = false)]
     tombstone: Tombstone,
@@ -29,7 +30,7 @@ pub struct StreamEvents {
     #[schema(required = false)]
     binary: String,
     #[schema(required = false)]
-    ready: Ready,
+    ready: FirstEvent,
     #[schema(required = false, rename = "caught-up")]
     caught_up: CaughtUp,
     #[schema(required = false)]
@@ -54,46 +55,76 @@ pub struct StreamEvents {
     stalled: Stalled,
 }
 
-/// The first event: where the stream begins, and its terms.
+/// A record in its envelope.
+#[derive(ToSchema)]
+pub struct Message {
+    #[schema(inline)]
+    #[serde(flatten)]
+    record: Record,
+    /// In a group: the how-manieth attempt this is; left out at the first.
+    #[schema(required = false, minimum = 2)]
+    attempt: u32,
+}
+
+/// The first event.
+#[derive(ToSchema)]
+#[serde(untagged)]
+pub enum FirstEvent {
+    /// Of a stream without a group.
+    Ready(Ready),
+    /// Of a group's.
+    GroupReady(GroupReady),
+}
+
+/// The first event of a stream without a group: where it begins, and its terms.
 #[derive(ToSchema)]
 pub struct Ready {
     /// The topics that are read.
     topics: Vec<String>,
-    /// Where each partition begins. Not in a group, which begins where it stands.
-    #[schema(inline, required = false)]
+    /// Where each partition begins.
+    #[schema(inline)]
     positions: Positions,
-    /// Where each partition ended when the stream was opened. Not in a group.
-    #[schema(inline, required = false)]
+    /// Where each partition ended when the stream was opened.
+    #[schema(inline)]
     end: Positions,
-    /// The worst that happened to the position that was brought. Not in a group.
-    #[schema(required = false)]
+    /// The worst that happened to the position that was brought.
     loss: Loss,
-    /// In a group: its id.
+    /// The longest silence.
+    #[schema(minimum = 0)]
+    heartbeat_ms: i64,
+    /// The stream's lifetime, if it has one.
+    #[schema(required = false, minimum = 0)]
+    max_age_ms: i64,
+    #[schema(required = false, schema_with = flush)]
+    ids: String,
+    /// `-N` found fewer records, though the log may hold more.
     #[schema(required = false)]
+    short: bool,
+}
+
+/// The first event of a group's stream, which begins where the group stands: its terms, and what became of the id that the
+/// client brought.
+#[derive(ToSchema)]
+pub struct GroupReady {
+    /// The topics that are worked off.
+    topics: Vec<String>,
+    /// The group's id.
     group: String,
-    /// In a group: how records are acknowledged.
-    #[schema(required = false)]
+    /// How records are acknowledged.
     mode: AckMode,
-    /// In a group: what became of the id that the client brought.
-    #[schema(required = false)]
     ack: Resumed,
-    /// In a group: how many records of a partition may be held.
-    #[schema(required = false, minimum = 1)]
+    /// How many records of a partition may be held.
+    #[schema(minimum = 1)]
     window: usize,
-    /// In a group: how long a record waits for its acknowledgement.
-    #[schema(required = false, minimum = 100)]
+    /// How long a record waits for its acknowledgement.
+    #[schema(minimum = 100)]
     ack_timeout_ms: i64,
     /// The longest silence.
     #[schema(minimum = 0)]
     heartbeat_ms: i64,
     /// The stream's lifetime, if it has one.
     #[schema(required = false, minimum = 0)]
-    max_stuck_ms: i64,
-    #[schema(required = false, schema_with = flush)]
-    ids: String,
-    /// `-N` found fewer records, though the log may hold more.
-    #[schema(required = false)]
-    short: bool,
+    max_age_ms: i64,
 }
 
 /// What became of the id that the client of a group's stream brought.
@@ -119,20 +150,9 @@ pub struct Moved {
 /// A partition of a group whose first record is not acknowledged, for five minutes or in ten attempts.
 #[derive(ToSchema)]
 pub struct Stalled {
-    /// The topic.
-    topic: String,
-    /// The partition.
-    #[schema(minimum = 0)]
-    partition: i32,
-    /// The offset of that record.
-    #[schema(minimum = 0)]
-    offset: i64,
-    /// How often it was handed out.
-    #[schema(minimum = 0)]
-    attempts: u32,
-    /// For how long it has been the first, in milliseconds.
-    #[schema(minimum = 0)]
-    stuck_ms: i64,
+    #[schema(inline)]
+    #[serde(flatten)]
+    partition: GroupStalled,
     /// What acknowledges it; null if it was never handed out.
     #[schema(required)]
     id: Option<String>,

@@ -102,7 +102,11 @@ impl Declared {
     pub fn new(document: Value) -> Self {
         let mut validators = HashMap::new();
         let mut add = |place: String, schema: &Value| {
-            let schema = json!({ "allOf": [schema], "components": document["components"] });
+            let mut schema = json!({ "allOf": [schema], "components": document["components"] });
+            if place.starts_with("event ") {
+                // What an event has is declared, down to the last member.
+                schema["unevaluatedProperties"] = json!(false);
+            }
             let validator = jsonschema::draft202012::new(&schema);
             validators.insert(place, validator.expect("a schema of the document is one"));
         };
@@ -262,7 +266,13 @@ impl Declared {
     /// What is not declared.
     pub fn check_line(&self, asked: &Asked, line: &Value) -> Result<(), String> {
         self.validate("line", line)?;
-        self.check_object(asked, line["@"].as_str().unwrap_or("message"), line)
+        let mut data = line.clone();
+        // The rest is what the event of this name has.
+        if let Some(members) = data.as_object_mut() {
+            let is_event = members.contains_key("@");
+            members.retain(|name, _| !["@", "cursor"].contains(&name.as_str()) && (is_event || name != "id"));
+        }
+        self.check_object(asked, line["@"].as_str().unwrap_or("message"), &data)
     }
 
     fn check_object(&self, asked: &Asked, name: &str, data: &Value) -> Result<(), String> {

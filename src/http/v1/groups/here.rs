@@ -1,10 +1,10 @@
 //! What this gateway has of a group, as `GET /v1/groups/{group}` tells it.
 
-use crate::group::{MemberHere, Presence, Stalled};
+use crate::group::{MemberHere, Presence};
+use crate::http::schema::group::{GroupStalled, millis};
 use crate::kafka::member::Phase;
 use crate::record::TopicName;
 use serde::Serialize;
-use std::time::Duration;
 use utoipa::ToSchema;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 
@@ -36,25 +36,6 @@ pub struct GroupHereMember {
     /// How many partitions it hands records out of; those that it is just giving up do not count.
     #[schema(minimum = 0)]
     partitions: usize,
-}
-
-/// A partition that does not get on.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct GroupStalled {
-    /// The topic.
-    topic: String,
-    /// The partition.
-    #[schema(minimum = 0)]
-    partition: i32,
-    /// The offset of its first record that is not acknowledged: nothing is committed behind it.
-    #[schema(minimum = 0)]
-    offset: i64,
-    /// How often that was handed out.
-    #[schema(minimum = 0)]
-    attempts: u32,
-    /// For how many milliseconds it has been the first, give or take a second.
-    #[schema(minimum = 0)]
-    stuck_ms: u64,
 }
 
 /// The words of a phase, as the OpenAPI document tells them.
@@ -90,21 +71,4 @@ impl From<MemberHere> for GroupHereMember {
             partitions: member.partitions,
         }
     }
-}
-
-impl From<Stalled> for GroupStalled {
-    fn from(stalled: Stalled) -> Self {
-        let (topic, partition) = stalled.partition;
-        Self {
-            topic: topic.to_string(),
-            partition,
-            offset: stalled.offset,
-            attempts: stalled.attempts,
-            stuck_ms: millis(stalled.stuck),
-        }
-    }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
