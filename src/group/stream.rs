@@ -235,7 +235,7 @@ impl Stream {
     }
 
     fn tell_stalled(&mut self, now: Instant) {
-        let stalled = self.attached.station.open().desk.standing(now).stalled;
+        let stalled = self.attached.station.open().desk.stalled(now);
         let place = |stalled: &Stalled| (stalled.partition.clone(), stalled.offset);
         let told = std::mem::replace(&mut self.stalled, stalled.iter().map(place).collect());
         for stalled in stalled.iter().filter(|stalled| !told.contains(&place(stalled))) {

@@ -58,18 +58,23 @@ impl Desk {
             standing.in_flight += slot.ledger.in_flight();
             standing.oldest_lease = standing.oldest_lease.max(slot.ledger.oldest_lease(now));
         }
-        standing.stalled =
-            self.slots.iter().filter_map(|(partition, slot)| self.stalled(partition, slot, now)).collect();
+        standing.stalled = self.stalled(now);
         standing
     }
 
-    fn stalled(&self, partition: &Partition, slot: &Slot, now: Instant) -> Option<Stalled> {
-        let (stuck, (attempts, holder)) =
-            (now.saturating_duration_since(slot.prefix.1), slot.ledger.attempts());
+    /// The partitions whose prefix has not moved since [`standing`](Self::standing) found it where it is.
+    pub fn stalled(&self, now: Instant) -> Vec<Stalled> {
+        self.slots.iter().filter_map(|(partition, slot)| self.stall(partition, slot, now)).collect()
+    }
+
+    fn stall(&self, partition: &Partition, slot: &Slot, now: Instant) -> Option<Stalled> {
+        let (assignment, offset) = (slot.ledger.assignment(), slot.ledger.prefix());
+        let stands = slot.prefix.0 == offset && !slot.ledger.is_empty();
+        let stuck = if stands { now.saturating_duration_since(slot.prefix.1) } else { Duration::ZERO };
+        let (attempts, holder) = slot.ledger.attempts();
         if stuck < STALLED && attempts < STALLED_ATTEMPTS {
             return None;
         }
-        let (assignment, offset) = (slot.ledger.assignment(), slot.prefix.0);
         let partition = partition.clone();
         let id = holder.map(|holder| {
             let partition = partition.clone();
