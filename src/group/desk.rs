@@ -2,8 +2,8 @@
 //!
 //! The partitions are spread over the sessions without a rebalance: one whose records a session holds is that session's until
 //! they are acknowledged or their leases end, so that their order is kept, and while several sessions wait none takes more
-//! than its share. Where the order is that of keys, or none, a partition's records are spread. Pure but for the weights of the records, which are counted for the whole process. Time and random numbers
-//! are given to it.
+//! than its share. Where the order is that of keys, or none, a partition's records are spread. Pure but for the weights of the
+//! records, which are counted for the whole process. Time and random numbers are given to it.
 
 mod handing;
 mod standing;

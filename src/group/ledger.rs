@@ -174,7 +174,8 @@ impl<T> Ledger<T> {
         self.held.get(offset).map(|held| &held.record)
     }
 
-    /// Hands a record that is [ready](Self::ready) to `holder`, under a lease from a time until another, or for as long as its session lasts.
+    /// Hands a record that is [ready](Self::ready) to `holder`, under a lease from a time until another, or for as long as its
+    /// session lasts.
     pub fn hand_out(
         &mut self,
         offset: i64,

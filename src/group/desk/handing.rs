@@ -20,6 +20,8 @@ struct Share {
     last: usize,
     /// Otherwise: how many records of a partition it may hold.
     records: usize,
+    /// How many partitions it holds that it is to let run dry.
+    beyond: usize,
 }
 
 impl Share {
@@ -85,14 +87,15 @@ impl Desk {
 
     /// What is a session's share, while others wait.
     fn share(&self, session: u64, now: Instant) -> Share {
-        let workers = self.sessions.workers(now).max(1);
-        let (share, held) = (self.slots.len().div_ceil(workers), self.held_by(session));
+        let (workers, held) = (self.sessions.workers(now).max(1), self.held_by(session));
+        let share = self.slots.len().div_ceil(workers);
         Share {
             session,
             whole: self.delivery.ordering == Ordering::Partition,
             free: share.saturating_sub(held.len()),
             last: held.get(share.saturating_sub(1)).copied().unwrap_or(usize::MAX),
             records: self.delivery.terms.window.div_ceil(workers),
+            beyond: held.len().saturating_sub(share),
         }
     }
 
@@ -104,7 +107,7 @@ impl Desk {
 
     /// Whether a session holds more partitions than are its share.
     pub fn holds_too_much(&self, session: u64, now: Instant) -> bool {
-        self.held_by(session).len() > self.slots.len().div_ceil(self.sessions.workers(now).max(1))
+        self.share(session, now).beyond > 0
     }
 
     /// The same records again that a session was handed and still holds, all of them; `None` if one is acknowledged, given
@@ -141,12 +144,16 @@ impl Desk {
     pub fn ack_up_to(&mut self, token: &Token) -> Outcome {
         let outcome = self.ack(token);
         if outcome != Outcome::Fenced {
-            let upto = Holder { session: token.session, sequence: token.sequence };
-            for slot in self.slots.values_mut() {
-                slot.ledger.ack_up_to(slot.ledger.assignment(), upto);
-            }
+            self.settle_up_to(token);
         }
         outcome
+    }
+
+    fn settle_up_to(&mut self, token: &Token) {
+        let upto = Holder { session: token.session, sequence: token.sequence };
+        for slot in self.slots.values_mut() {
+            slot.ledger.ack_up_to(slot.ledger.assignment(), upto);
+        }
     }
 
     /// Acknowledges what the session of a record was handed up to and with it, and ends the session: it goes on under another
@@ -154,10 +161,7 @@ impl Desk {
     /// other partitions are acknowledged whatever became of its own.
     pub fn resume(&mut self, token: &Token, again: Instant) -> Outcome {
         let outcome = self.ack(token);
-        let upto = Holder { session: token.session, sequence: token.sequence };
-        for slot in self.slots.values_mut() {
-            slot.ledger.ack_up_to(slot.ledger.assignment(), upto);
-        }
+        self.settle_up_to(token);
         self.sessions.end(token.session);
         self.leave(token.session, again);
         outcome

@@ -8,8 +8,8 @@ use std::time::Duration;
 pub struct Terms {
     /// The most records held at a time: taken from Kafka, and neither acknowledged nor given up.
     pub window: usize,
-    /// How long a record that was handed out waits for its acknowledgement; where it is held for as long as its session lasts, from the
-    /// end of that.
+    /// How long a record that was handed out waits for its acknowledgement; where it is held for as long as its session
+    /// lasts, from the end of that.
     pub lease: Duration,
     /// How often a record is handed out before it is given up; for ever if not set.
     pub max_attempts: Option<NonZeroU32>,
