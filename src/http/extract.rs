@@ -17,6 +17,7 @@ use super::error::{ApiError, Code, code};
 use super::observe::id_of;
 use crate::access::{Access, Action, Caller, Decision};
 use crate::broadcast::Address;
+use crate::group::Work;
 use crate::record::{Selection, TopicName, number};
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
@@ -175,4 +176,15 @@ pub fn authorise_reading(access: &Access, caller: &Caller, topics: &Selection) -
     let literals = topics.literals().iter().map(Action::Read);
     let patterns = topics.patterns().iter().map(|pattern| Action::ReadMatching(pattern));
     literals.chain(patterns).try_for_each(|action| authorise(access, caller, action))
+}
+
+/// Refuses a group's work of which `caller` may not do every part: join it, read its topics, and give up what it gives up.
+///
+/// # Errors
+/// 403 `forbidden`.
+pub fn authorise_work(access: &Access, caller: &Caller, work: &Work) -> Result<(), ApiError> {
+    authorise(access, caller, Action::JoinGroup(&work.group))?;
+    let reads = work.topics.iter().map(Action::Read);
+    let produces = work.delivery.dead_letter.iter().map(Action::Produce);
+    reads.chain(produces).try_for_each(|action| authorise(access, caller, action))
 }

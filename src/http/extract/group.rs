@@ -24,8 +24,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Group {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let text = param(parts, state, "group", code::INVALID_GROUP).await?;
-        let id = GroupId::parse(&text);
-        id.map(Self).map_err(|invalid| ApiError::new(code::INVALID_GROUP, invalid.to_string()))
+        parse(&param(parts, state, "group", code::INVALID_GROUP).await?).map(Self)
     }
+}
+
+/// A group's id.
+///
+/// # Errors
+/// 400 `invalid_group`.
+pub fn parse(text: &str) -> Result<GroupId, ApiError> {
+    GroupId::parse(text).map_err(|invalid| ApiError::new(code::INVALID_GROUP, invalid.to_string()))
 }

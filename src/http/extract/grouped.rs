@@ -7,7 +7,7 @@ use super::super::error::{ApiError, code};
 use super::super::state::Limits;
 use super::filter::{HEADER, Wanted};
 use super::query::{among, brief};
-use super::settings::{ACK_TIMEOUT, WINDOW, Wishes};
+use super::settings::{self, ACK_TIMEOUT, WINDOW, Wishes};
 use crate::group::{AckMode, Acks, Appetite, Delivery, Nack, Ordering, Poll, Work};
 use crate::record::{GroupId, Isolation, Start, TopicName, ValueForm};
 use serde::Deserialize;
@@ -193,7 +193,8 @@ pub fn poll(group: GroupId, body: &[u8], limits: Limits) -> Result<(Poll, ValueF
         max_bytes: within("max_bytes", request.max_bytes.unwrap_or(BYTES.0), (1, BYTES.1))? as usize,
     };
     let wait = Duration::from_millis(within("wait_ms", request.wait_ms.unwrap_or(WAIT.0), (0, WAIT.1))?);
-    let start = start(request.from.as_deref())?;
+    let start = request.from.as_deref().map(settings::start).transpose();
+    let start = start.map_err(|why| invalid(format!("from: {why}")))?.unwrap_or(Start::Latest);
     let delivery = delivery(&request, headers, limits)?;
     let acks = gather(request.up_to, request.ids, request.nacks)?;
     let work = Work { group, topics, delivery, start };
@@ -259,14 +260,6 @@ fn topics(texts: &[String]) -> Result<Vec<TopicName>, ApiError> {
     let names: Result<BTreeSet<_>, _> = texts.iter().map(|text| TopicName::parse(text)).collect();
     let names = names.map_err(|why| ApiError::new(code::INVALID_TOPIC, why.to_string()))?;
     Ok(names.into_iter().collect())
-}
-
-fn start(text: Option<&str>) -> Result<Start, ApiError> {
-    match text.map(Start::parse) {
-        None => Ok(Start::Latest),
-        Some(Ok(start @ (Start::Latest | Start::Earliest | Start::Time(_)))) => Ok(start),
-        Some(_) => Err(invalid("from: a group begins at `latest`, `earliest` or a time")),
-    }
 }
 
 fn gather(up_to: Vec<String>, ids: Vec<String>, nacks: Vec<NackRequest>) -> Result<Acks, ApiError> {

@@ -62,12 +62,9 @@ pub fn reading(
     limits: Limits,
 ) -> Result<Reading, ApiError> {
     let from = query.one("from")?.map(|text| start(&text, limits)).transpose()?.unwrap_or(Start::Latest);
-    let (snake, camel) = (query.one("last_event_id")?, query.one("lastEventId")?);
     let header = headers.get("last-event-id").map(|value| value.to_str().map(str::to_owned));
     let header = header.transpose().map_err(|_| bad_cursor("Last-Event-ID is not ASCII"))?;
-    // An empty id is what a client has that was told none: it says nothing.
-    let given = [header, snake, camel].into_iter().flatten().find(|id| !id.is_empty());
-    let resume = given.map(|text| cursor(&text, limits)).transpose()?;
+    let resume = brought(query, header)?.map(|text| cursor(&text, limits)).transpose()?;
     let until = query.parsed("until", Until::parse)?;
     let partitions = query.parsed("partition", PartitionSet::parse)?;
     let isolation = isolation(query)?;
@@ -76,6 +73,16 @@ pub fn reading(
     let partitions = chosen(&from, &topics, partitions)?;
     let filter = filter(query)?.map(Arc::new);
     Ok(Reading { topics, from, resume, until, partitions, isolation, on_loss, filter })
+}
+
+/// The id that a client brings back: that of the header `Last-Event-ID`, or one that `query` has in its place. An empty one is
+/// what a client has that was told none: it says nothing.
+///
+/// # Errors
+/// When a parameter is given more than once.
+pub fn brought(query: &mut Query, header: Option<String>) -> Result<Option<String>, ApiError> {
+    let (snake, camel) = (query.one("last_event_id")?, query.one("lastEventId")?);
+    Ok([header, snake, camel].into_iter().flatten().find(|id| !id.is_empty()))
 }
 
 /// Takes from `query` which records of transactions are seen.

@@ -5,7 +5,7 @@ use super::super::error::ApiError;
 use super::super::state::Limits;
 use crate::group::ledger::Terms;
 use crate::group::{AckMode, Delivery, Ordering};
-use crate::record::{Filter, Isolation, TopicName};
+use crate::record::{Filter, Isolation, Start, TopicName};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,17 @@ pub const ACK_TIMEOUT: (Duration, Duration) = (Duration::from_millis(100), Durat
 /// The window of a group whose clients acknowledge by coming back, and how long after its end a stream's records are held for
 /// it, unless the group asks for others.
 const RECONNECT: (usize, Duration) = (5_000, Duration::from_secs(10));
+
+/// Where a partition begins of which the group has no offset.
+///
+/// # Errors
+/// When it is where no group begins, or nowhere.
+pub fn start(text: &str) -> Result<Start, &'static str> {
+    match Start::parse(text) {
+        Ok(start @ (Start::Latest | Start::Earliest | Start::Time(_))) => Ok(start),
+        _ => Err("a group begins at `latest`, `earliest` or a time"),
+    }
+}
 
 /// What is asked for; `None` is the default.
 pub struct Wishes {

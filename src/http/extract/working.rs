@@ -3,12 +3,13 @@
 use super::super::error::{ApiError, code};
 use super::super::state::Limits;
 use super::filter::filter;
+use super::group;
 use super::manner::{Form, told};
 use super::query::{Query, invalid};
-use super::reading::isolation;
-use super::settings::{ACK_TIMEOUT, WINDOW, Wishes};
+use super::reading::{brought, isolation};
+use super::settings::{self, ACK_TIMEOUT, WINDOW, Wishes};
 use crate::group::{AckMode, Manner, Ordering, Work};
-use crate::record::{GroupId, Selection, Start, ValueForm, number};
+use crate::record::{Selection, Start, ValueForm, number};
 use crate::wire::Format;
 use axum::http::HeaderMap;
 use std::num::NonZeroU32;
@@ -75,7 +76,7 @@ pub fn working(
     headers: &HeaderMap,
     limits: Limits,
 ) -> Result<Working, ApiError> {
-    let group = GroupId::parse(group).map_err(|why| ApiError::new(code::INVALID_GROUP, why.to_string()))?;
+    let group = group::parse(group)?;
     if let Some(pattern) = topics.patterns().first() {
         let why = format!("`{pattern}` is a pattern; a group is worked off by literal names");
         return Err(ApiError::new(code::INVALID_TOPIC, why));
@@ -85,11 +86,9 @@ pub fn working(
             return Err(invalid(name, "it does not go with `group`"));
         }
     }
-    let brought = brought(&mut query, headers)?;
-    let start = query.parsed("from", |text| match Start::parse(text) {
-        Ok(start @ (Start::Latest | Start::Earliest | Start::Time(_))) => Ok(start),
-        _ => Err("a group begins at `latest`, `earliest` or a time"),
-    })?;
+    let header = headers.get("last-event-id").map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
+    let brought = brought(&mut query, header)?;
+    let start = query.parsed("from", settings::start)?;
     let modes = [AckMode::Reconnect, AckMode::Explicit, AckMode::Written, AckMode::None];
     let ack = query.word("ack", &modes.map(|mode| (mode.as_str(), mode)))?;
     let by_form = if form == Form::Lines { AckMode::Explicit } else { AckMode::Reconnect };
@@ -116,10 +115,4 @@ pub fn working(
     let topics = topics.literals().iter().cloned().collect();
     let work = Work { group, topics, delivery, start: start.unwrap_or(Start::Latest) };
     Ok(Working { work, manner, as_status: told.as_status, brought })
-}
-
-fn brought(query: &mut Query, headers: &HeaderMap) -> Result<Option<String>, ApiError> {
-    let (snake, camel) = (query.one("last_event_id")?, query.one("lastEventId")?);
-    let header = headers.get("last-event-id").map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
-    Ok([header, snake, camel].into_iter().flatten().find(|id| !id.is_empty()))
 }

@@ -3,11 +3,11 @@
 use crate::access::{Access, Action, Caller};
 use crate::group::Groups;
 use crate::http::error::ApiError;
-use crate::http::extract::authorise;
 use crate::http::extract::body::Bodies;
 use crate::http::extract::group::{Group, GroupParameters};
 use crate::http::extract::grouped::{self, MAX_BODY_BYTES, PollRequest};
 use crate::http::extract::query::Query;
+use crate::http::extract::{authorise, authorise_work};
 use crate::http::reply;
 use crate::http::schema::record::Batch;
 use crate::http::schema::refusals;
@@ -44,9 +44,6 @@ pub async fn poll(
     authorise(&access, &caller, Action::JoinGroup(&group))?;
     let body = bodies.take(request, MAX_BODY_BYTES).await?;
     let (poll, form) = grouped::poll(group, &body, limits)?;
-    poll.work.topics.iter().try_for_each(|topic| authorise(&access, &caller, Action::Read(topic)))?;
-    if let Some(topic) = &poll.work.delivery.dead_letter {
-        authorise(&access, &caller, Action::Produce(topic))?;
-    }
+    authorise_work(&access, &caller, &poll.work)?;
     Ok(reply::batch::respond(&groups.poll(poll).await?, form))
 }

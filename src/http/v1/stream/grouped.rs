@@ -1,10 +1,10 @@
 //! The stream of a group, behind the same route.
 
-use crate::access::{Access, Action, Caller};
+use crate::access::{Access, Caller};
 use crate::broadcast::{Broadcast, Client};
 use crate::group::{AckMode, Groups};
 use crate::http::error::ApiError;
-use crate::http::extract::authorise;
+use crate::http::extract::authorise_work;
 use crate::http::extract::manner::Form;
 use crate::http::extract::working::Working;
 use crate::http::reply::stream;
@@ -18,11 +18,7 @@ pub async fn open(
     (form, request_id): (Form, String),
 ) -> Result<Response, ApiError> {
     let Working { work, manner, as_status, brought } = working;
-    authorise(access, caller, Action::JoinGroup(&work.group))?;
-    work.topics.iter().try_for_each(|topic| authorise(access, caller, Action::Read(topic)))?;
-    if let Some(topic) = &work.delivery.dead_letter {
-        authorise(access, caller, Action::Produce(topic))?;
-    }
+    authorise_work(access, caller, &work)?;
     let resumes = work.delivery.ack == AckMode::Reconnect;
     let resumed = brought.as_deref().filter(|_| resumes).map(|id| groups.resume(&work.group, id));
     let opened = async {
