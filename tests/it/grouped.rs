@@ -23,7 +23,7 @@ mod streams;
 mod tokens;
 
 use crate::harness::Test;
-pub use group::{Batch, Worked};
+pub use group::{Batch, Worked, take};
 
 pub fn tests() -> Vec<Test> {
     let tests = [

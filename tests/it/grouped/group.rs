@@ -15,7 +15,7 @@ pub struct Worked {
     pub kafka: Kafka,
 }
 
-/// What a poll brought.
+/// What a poll or a stream brought.
 #[derive(Clone, Debug)]
 pub struct Batch {
     pub records: Vec<Value>,
@@ -40,10 +40,25 @@ impl Batch {
         self.records.iter().map(place).collect()
     }
 
+    /// The values of its records, with how often each was handed out.
+    pub fn tries(&self) -> Vec<(i64, i64)> {
+        self.numbers().into_iter().zip(self.attempts()).collect()
+    }
+
     /// How often each record was handed out.
     pub fn attempts(&self) -> Vec<i64> {
         self.records.iter().map(|record| record["attempt"].as_i64().unwrap_or(1)).collect()
     }
+}
+
+/// The next records of a stream.
+pub async fn take(stream: &mut Sse, count: usize) -> Batch {
+    let records = stream.records(count).await.into_iter().map(|event| {
+        let mut record = event.json();
+        record["id"] = json!(event.id);
+        record
+    });
+    Batch { records: records.collect() }
 }
 
 impl Worked {

@@ -1,7 +1,7 @@
 //! What records keep their order among: their partition, their key, or nothing.
 
-use super::Worked;
-use crate::harness::{Context, Sse, Test};
+use super::{Worked, take};
+use crate::harness::{Context, Test};
 use crate::tests;
 use serde_json::json;
 
@@ -18,12 +18,6 @@ async fn write(worked: &Worked, records: &[(&str, i64)]) {
         let query = format!("partition=0&key={key}");
         worked.gateway.produce(&worked.topic, &query, number.to_string()).await.receipt();
     }
-}
-
-async fn numbers(stream: &mut Sse, count: usize) -> (Vec<String>, Vec<i64>) {
-    let records = stream.records(count).await;
-    let numbers = records.iter().map(|record| record.value().as_i64().expect("a number")).collect();
-    (records.into_iter().map(|record| record.id).collect(), numbers)
 }
 
 async fn records_of_other_keys_do_not_wait_for_one_that_is_held(context: Context) {
@@ -53,12 +47,12 @@ async fn without_an_order_everybody_takes_what_is_next(context: Context) {
     }
     write(&worked, &[("a", 0), ("a", 1), ("a", 2), ("a", 3), ("a", 4), ("a", 5)]).await;
     // Each holds half of the window at most, of one partition and one key.
-    let ((ids, mut seen), (others, more)) = tokio::join!(numbers(&mut one, 2), numbers(&mut other, 2));
-    seen.extend(more);
+    let (mine, others) = tokio::join!(take(&mut one, 2), take(&mut other, 2));
+    let mut seen = [mine.numbers(), others.numbers()].concat();
     seen.sort_unstable();
     assert_eq!(seen, [0, 1, 2, 3]);
-    worked.ack(&ids).await;
-    worked.ack(&others).await;
+    worked.ack(&mine.ids()).await;
+    worked.ack(&others.ids()).await;
     worked.until_committed(&[4]).await;
     let reply = worked.post("poll", &worked.asking(&json!({}))).await;
     reply.refusal(409, "group_settings_differ");

@@ -1,9 +1,9 @@
 //! Acknowledging by coming back, which is all that an `EventSource` can do.
 
-use super::Worked;
+use super::{Worked, take};
 use crate::harness::{Context, Sse, Test};
 use crate::tests;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::{Duration, Instant};
 
 pub fn tests() -> Vec<Test> {
@@ -18,16 +18,6 @@ pub fn tests() -> Vec<Test> {
         in_other_modes_an_id_that_is_brought_acknowledges_nothing,
         a_stream_without_a_page_to_come_back_to_gives_up_after_so_many_attempts,
     ]
-}
-
-/// The ids of the next records, and their numbers with their attempts.
-async fn take(stream: &mut Sse, count: usize) -> (Vec<String>, Vec<(i64, i64)>) {
-    let records = stream.records(count).await;
-    let told = |record: &Value| {
-        (record["value"].as_i64().expect("a number"), record["attempt"].as_i64().unwrap_or(1))
-    };
-    let numbers = records.iter().map(|record| told(&record.json())).collect();
-    (records.into_iter().map(|record| record.id).collect(), numbers)
 }
 
 /// The client comes back with an id; what `ready` says of it.
@@ -50,11 +40,13 @@ async fn coming_back_with_an_id_acknowledges_up_to_it_and_the_rest_comes_again_a
         (&ready["mode"], &ready["ack"], &ready["window"]),
         (&json!("reconnect"), &json!("none"), &json!(5000))
     );
-    let (ids, numbers) = take(&mut stream, 6).await;
+    let batch = take(&mut stream, 6).await;
+    let (ids, numbers) = (batch.ids(), batch.tries());
     drop(stream);
     let (mut stream, ack) = back(&worked, &ids[3], query).await;
     assert_eq!(ack, "done");
-    let (again, repeated) = take(&mut stream, 2).await;
+    let batch = take(&mut stream, 2).await;
+    let (again, repeated) = (batch.ids(), batch.tries());
     let rest: Vec<_> = numbers[4..].iter().map(|(number, _)| (*number, 2)).collect();
     assert_eq!(repeated, rest);
     drop(stream);
@@ -70,7 +62,8 @@ async fn a_stream_asks_its_client_back_at_half_its_window(context: Context) {
     for turn in 0..4 {
         let (mut stream, ack) = back(&worked, &id, "window=10").await;
         assert_eq!(ack, if turn == 0 { "none" } else { "done" });
-        let (ids, numbers) = take(&mut stream, 5).await;
+        let batch = take(&mut stream, 5).await;
+        let (ids, numbers) = (batch.ids(), batch.tries());
         assert_eq!(numbers, (turn * 5..turn * 5 + 5).map(|number| (number, 1)).collect::<Vec<_>>());
         let drain = stream.expect("drain").await;
         assert_eq!(drain.json(), json!({"reason": "ack", "reconnect": true}));
@@ -87,7 +80,7 @@ async fn a_stream_asks_its_client_back_when_a_record_has_waited_for_long(context
     let worked = Worked::new(&context, context.gateway().await, 1).await;
     worked.write(0, [0]).await;
     let mut stream = worked.stream("heartbeat=60s").await;
-    let (ids, _) = take(&mut stream, 1).await;
+    let ids = take(&mut stream, 1).await.ids();
     let came = Instant::now();
     assert_eq!(stream.expect("drain").await.json()["reason"], "ack");
     assert!(came.elapsed() > Duration::from_secs(15), "after {:?}", came.elapsed());
@@ -101,11 +94,12 @@ async fn what_a_client_held_that_stays_away_comes_again_after_its_lease(context:
     worked.write(0, 0..2).await;
     let query = "ack_timeout=700ms";
     let mut stream = worked.stream(query).await;
-    assert_eq!(take(&mut stream, 2).await.1, [(0, 1), (1, 1)]);
+    assert_eq!(take(&mut stream, 2).await.tries(), [(0, 1), (1, 1)]);
     drop(stream);
     let gone = Instant::now();
     let mut other = worked.stream(query).await;
-    let (ids, again) = take(&mut other, 2).await;
+    let batch = take(&mut other, 2).await;
+    let (ids, again) = (batch.ids(), batch.tries());
     assert_eq!(again, [(0, 2), (1, 2)]);
     assert!(gone.elapsed() >= Duration::from_millis(500), "after {:?}", gone.elapsed());
     drop(other);
@@ -117,21 +111,21 @@ async fn a_client_on_a_new_connection_ends_its_old_one(context: Context) {
     let worked = Worked::new(&context, context.gateway().await, 1).await;
     worked.write(0, 0..4).await;
     let mut stream = worked.stream("").await;
-    let (ids, _) = take(&mut stream, 4).await;
+    let ids = take(&mut stream, 4).await.ids();
     // A proxy may keep the old one open, or nobody may have noticed that it broke.
     let (mut next, ack) = back(&worked, &ids[1], "").await;
     assert_eq!(ack, "done");
     assert!(stream.next().await.is_none(), "nothing more is handed to it");
-    assert_eq!(take(&mut next, 2).await.1, [(2, 2), (3, 2)]);
+    assert_eq!(take(&mut next, 2).await.tries(), [(2, 2), (3, 2)]);
 }
 
 async fn an_old_id_never_ends_or_loops_an_event_source(context: Context) {
     let worked = Worked::new(&context, context.gateway_with(|_| {}).await, 1).await;
     let other = Worked { group: context.name("other"), ..worked.clone() };
     worked.write(0, 0..3).await;
-    let foreign = take(&mut other.stream("").await, 1).await.0.remove(0);
+    let foreign = take(&mut other.stream("").await, 1).await.ids().remove(0);
     let mut stream = worked.stream("ack_timeout=200ms").await;
-    let own = take(&mut stream, 3).await.0.remove(2);
+    let own = take(&mut stream, 3).await.ids().remove(2);
     drop(stream);
     let middle = own.len() / 2;
     let forged = format!(
@@ -148,7 +142,7 @@ async fn an_old_id_never_ends_or_loops_an_event_source(context: Context) {
         let mut stream = Sse::open(request).await;
         let ready = stream.expect("ready").await.json();
         assert_eq!((stream.status, &ready["ack"]), (200, &json!("dropped")), "{old}");
-        let again = take(&mut stream, 3).await.1;
+        let again = take(&mut stream, 3).await.tries();
         assert_eq!(
             again.iter().map(|(number, _)| *number).collect::<Vec<_>>(),
             [0, 1, 2],
@@ -159,7 +153,11 @@ async fn an_old_id_never_ends_or_loops_an_event_source(context: Context) {
     worked.gateway.stop().await;
     let after = worked.through(&context.gateway_with(|_| {}).await);
     let (mut stream, ack) = back(&after, &own, "").await;
-    assert_eq!((ack.as_str(), take(&mut stream, 1).await.1), ("dropped", vec![(0, 1)]), "of another process");
+    assert_eq!(
+        (ack.as_str(), take(&mut stream, 1).await.tries()),
+        ("dropped", vec![(0, 1)]),
+        "of another process"
+    );
 }
 
 async fn an_id_acknowledges_though_no_stream_can_be_opened(context: Context) {
@@ -167,7 +165,7 @@ async fn an_id_acknowledges_though_no_stream_can_be_opened(context: Context) {
     let worked = Worked::new(&context, gateway, 1).await;
     worked.write(0, 0..2).await;
     let mut stream = worked.stream("").await;
-    let (ids, _) = take(&mut stream, 2).await;
+    let ids = take(&mut stream, 2).await.ids();
     // The place is its own until it has gone.
     let request = worked.streaming("").header("last-event-id", &ids[1]).header("accept", "text/event-stream");
     let mut refused = Sse::open(request).await;
@@ -180,10 +178,10 @@ async fn in_other_modes_an_id_that_is_brought_acknowledges_nothing(context: Cont
     let worked = Worked::new(&context, context.gateway().await, 1).await;
     worked.write(0, 0..2).await;
     let query = "ack=explicit&ack_timeout=300ms";
-    let (ids, _) = take(&mut worked.stream(query).await, 2).await;
+    let ids = take(&mut worked.stream(query).await, 2).await.ids();
     let (mut stream, ack) = back(&worked, &ids[1], query).await;
     assert_eq!(ack, "none");
-    assert_eq!(take(&mut stream, 2).await.1, [(0, 2), (1, 2)]);
+    assert_eq!(take(&mut stream, 2).await.tries(), [(0, 2), (1, 2)]);
     assert_eq!(worked.committed(1).await, [0]);
 }
 
@@ -194,7 +192,7 @@ async fn a_stream_without_a_page_to_come_back_to_gives_up_after_so_many_attempts
     let query = format!("ack_timeout=100ms&max_attempts=2&dead_letter={grave}");
     for attempt in 1..3 {
         let mut stream = worked.stream(&query).await;
-        assert_eq!(take(&mut stream, 1).await.1, [(0, attempt)]);
+        assert_eq!(take(&mut stream, 1).await.tries(), [(0, attempt)]);
     }
     worked.until_committed(&[1]).await;
     let letters = context.kafka().consume_all(&grave).await;

@@ -1,6 +1,6 @@
 //! Partitions spread over the streams of one group, without a rebalance of Kafka's.
 
-use super::Worked;
+use super::{Worked, take};
 use crate::harness::{Context, Sse, Test, until};
 use crate::tests;
 use std::collections::BTreeSet;
@@ -17,8 +17,8 @@ const PARTITIONS: i32 = 4;
 
 /// The next record's partition, and its id.
 async fn next(stream: &mut Sse) -> (i64, String) {
-    let record = stream.records(1).await.remove(0);
-    (record.address().0, record.id)
+    let batch = take(stream, 1).await;
+    (batch.places()[0].0, batch.ids().remove(0))
 }
 
 async fn a_newcomer_gets_its_share_as_the_first_runs_dry(context: Context) {

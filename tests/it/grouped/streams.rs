@@ -1,7 +1,7 @@
 //! Streams of a group: the same delivery as by polls, pushed.
 
-use super::Worked;
-use crate::harness::{Context, Sse, Test, until};
+use super::{Worked, take};
+use crate::harness::{Context, Test, until};
 use crate::tests;
 use kafka_protocol::messages::ApiKey;
 use serde_json::{Value, json};
@@ -29,13 +29,6 @@ fn number(record: &Value) -> (i64, i64) {
     (record["value"].as_i64().expect("a number"), record["attempt"].as_i64().unwrap_or(1))
 }
 
-/// The ids and numbers of the next records.
-async fn take(stream: &mut Sse, count: usize) -> (Vec<String>, Vec<i64>) {
-    let records = stream.records(count).await;
-    let numbers = records.iter().map(|record| number(&record.json()).0).collect();
-    (records.into_iter().map(|record| record.id).collect(), numbers)
-}
-
 async fn a_stream_hands_out_what_polls_would_and_an_ack_commits_it(context: Context) {
     let worked = Worked::new(&context, context.gateway().await, 1).await;
     worked.write(0, 0..5).await;
@@ -50,7 +43,8 @@ async fn a_stream_hands_out_what_polls_would_and_an_ack_commits_it(context: Cont
     );
     let assigned = stream.expect("assigned").await;
     assert_eq!((assigned.id.as_str(), assigned.json()), ("", json!({"partitions": {&worked.topic: [0]}})));
-    let (ids, numbers) = take(&mut stream, 5).await;
+    let batch = take(&mut stream, 5).await;
+    let (ids, numbers) = (batch.ids(), batch.numbers());
     assert_eq!(numbers, [0, 1, 2, 3, 4]);
     assert!(ids.iter().all(|id| id.starts_with("g1.")), "{ids:?}");
     worked.ack(&[ids[0].clone(), ids[2].clone()]).await;
@@ -59,7 +53,7 @@ async fn a_stream_hands_out_what_polls_would_and_an_ack_commits_it(context: Cont
     assert_eq!(reply.status, 204);
     worked.until_committed(&[5]).await;
     worked.write(0, [5]).await;
-    assert_eq!(take(&mut stream, 1).await.1, [5]);
+    assert_eq!(take(&mut stream, 1).await.numbers(), [5]);
 }
 
 async fn a_line_has_its_id_and_its_attempt(context: Context) {
@@ -100,13 +94,13 @@ async fn with_written_a_stream_commits_before_it_sends(context: Context) {
     worked.write(0, 0..20).await;
     let mut stream = worked.stream("ack=written").await;
     for number in 0..20 {
-        assert_eq!(take(&mut stream, 1).await.1, [number]);
+        assert_eq!(take(&mut stream, 1).await.numbers(), [number]);
         assert!(worked.committed(1).await[0] > number, "before it was sent");
     }
     drop(stream);
     worked.write(0, [20]).await;
     let mut stream = worked.stream("ack=written").await;
-    assert_eq!(take(&mut stream, 1).await.1, [20], "nothing comes twice");
+    assert_eq!(take(&mut stream, 1).await.numbers(), [20], "nothing comes twice");
 }
 
 async fn with_none_a_stream_leaves_the_group_where_it_stands(context: Context) {
@@ -115,7 +109,7 @@ async fn with_none_a_stream_leaves_the_group_where_it_stands(context: Context) {
     worked.write(0, 0..3).await;
     for _ in 0..2 {
         let mut stream = worked.stream("ack=none").await;
-        assert_eq!(take(&mut stream, 3).await.1, [0, 1, 2]);
+        assert_eq!(take(&mut stream, 3).await.numbers(), [0, 1, 2]);
         drop(stream);
         until("the member has left", || async {
             (worked.gateway.metric("sluicegate_group_members").await == 0).then_some(())
@@ -131,7 +125,8 @@ async fn what_a_filter_leaves_out_counts_as_acknowledged(context: Context) {
         worked.gateway.produce(&worked.topic, &format!("key={key}"), number.to_string()).await.receipt();
     }
     let mut stream = worked.stream("ack=explicit&key=b").await;
-    let (ids, numbers) = take(&mut stream, 2).await;
+    let batch = take(&mut stream, 2).await;
+    let (ids, numbers) = (batch.ids(), batch.numbers());
     assert_eq!(numbers, [1, 3]);
     worked.until_committed(&[1]).await;
     worked.ack(&ids[..1]).await;
@@ -144,7 +139,7 @@ async fn streams_and_polls_of_one_group_ask_for_the_same_settings(context: Conte
     let worked = Worked::new(&context, context.gateway().await, 1).await;
     worked.write(0, 0..2).await;
     let mut stream = worked.stream("ack=explicit&ack_timeout=7s").await;
-    let (ids, _) = take(&mut stream, 2).await;
+    let ids = take(&mut stream, 2).await.ids();
     let refused = worked.post("poll", &worked.asking(&json!({}))).await;
     let problem = refused.problem(409, "group_settings_differ");
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("ack_timeout")), "{problem}");
@@ -164,13 +159,14 @@ async fn a_hundred_streams_that_come_and_go_cause_no_rebalance_but_the_first(con
     let worked = Worked::of(&context, gateway, "t", own.kafka());
     worked.write(0, [0]).await;
     let mut first = worked.stream("ack=explicit").await;
-    worked.ack(&take(&mut first, 1).await.0).await;
+    worked.ack(&take(&mut first, 1).await.ids()).await;
     drop(first);
     let joins = own.broker().requests(ApiKey::JoinGroup);
     for number in 1..100 {
         let mut stream = worked.stream("ack=explicit").await;
         worked.write((number % 3) as i32, [number]).await;
-        let (ids, numbers) = take(&mut stream, 1).await;
+        let batch = take(&mut stream, 1).await;
+        let (ids, numbers) = (batch.ids(), batch.numbers());
         assert_eq!(numbers, [number]);
         worked.ack(&ids).await;
     }
@@ -253,7 +249,7 @@ async fn a_shutdown_drains_a_stream_and_takes_its_last_acks(context: Context) {
     let worked = Worked::new(&context, gateway, 1).await;
     worked.write(0, 0..3).await;
     let mut stream = worked.stream("ack=explicit").await;
-    let (ids, _) = take(&mut stream, 3).await;
+    let ids = take(&mut stream, 3).await.ids();
     let reading = async {
         let drain = stream.expect("drain").await;
         assert_eq!(drain.json(), json!({"reason": "shutdown", "reconnect": true}));
