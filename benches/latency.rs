@@ -36,7 +36,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::time::MissedTickBehavior;
-use viewer::{EventStream, Viewer};
+use viewer::{EventStream, Viewer, first_after};
 
 /// What went wrong, for whoever started the bench.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -274,15 +274,4 @@ fn in_turns(
     }
     let direct = direct()?;
     Ok((through()?, direct))
-}
-
-/// How many milliseconds it takes to see records of which the first is the first.
-fn first_after(see: impl FnOnce() -> Result<Vec<viewer::Seen>>) -> Result<f64> {
-    let began = Instant::now();
-    let seen = see()?;
-    let took = began.elapsed().as_secs_f64() * 1e3;
-    match seen.first() {
-        Some(first) if first.n == 0 => Ok(took),
-        first => Err(format!("the first record was {first:?}").into()),
-    }
 }

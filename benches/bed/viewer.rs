@@ -126,3 +126,14 @@ impl Viewer for EventStream {
         }
     }
 }
+
+/// How many milliseconds it takes to see records of which the first is the first.
+pub fn first_after(see: impl FnOnce() -> Result<Vec<Seen>>) -> Result<f64> {
+    let began = Instant::now();
+    let seen = see()?;
+    let took = began.elapsed().as_secs_f64() * 1e3;
+    match seen.first() {
+        Some(first) if first.n == 0 => Ok(took),
+        first => Err(format!("the first record was {first:?}").into()),
+    }
+}

@@ -9,7 +9,7 @@ use crate::figures::{Column, Sample, Table};
 use crate::kafka::{Broker, Topic};
 use crate::options::Acks;
 use crate::scanner::last_id;
-use crate::viewer::{Seen, Viewer, stamp};
+use crate::viewer::{Seen, Viewer, first_after, stamp};
 use crate::{Result, http, native, new_group, process, protocol};
 use rand::RngExt;
 use rdkafka::Message;
@@ -170,15 +170,4 @@ fn first_of(member: &BaseConsumer) -> Result<Vec<Seen>> {
         }
     }
     Err("a native member was given nothing".into())
-}
-
-/// How many milliseconds it takes to see records of which the first is the first.
-fn first_after(see: impl FnOnce() -> Result<Vec<Seen>>) -> Result<f64> {
-    let began = Instant::now();
-    let seen = see()?;
-    let took = began.elapsed().as_secs_f64() * 1e3;
-    match seen.first() {
-        Some(first) if first.n == 0 => Ok(took),
-        first => Err(format!("the first record was {first:?}").into()),
-    }
 }
